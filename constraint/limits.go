@@ -14,7 +14,7 @@ const (
 	// MaxOperators bounds the operators in one constraint, because each is
 	// evaluated for every node or job.
 	MaxOperators = 10000
-	// MaxHosts bounds the hosts one hostlist operator names, because they are
+	// MaxHosts bounds the hosts one constraint names, because they are
 	// held one by one for quick look-up: some ten times the largest machines.
 	MaxHosts = 1 << 17
 )

@@ -21,16 +21,16 @@ type Node interface {
 // NodeExpr is a constraint on execution targets.
 type NodeExpr = Expr[Node]
 
-// nodeOperators are the leaves RFC 31 requires.
-var nodeOperators = Operators[Node]{
-	"properties": propertiesLeaf,
-	"hostlist":   hostlistLeaf,
-	"ranks":      ranksLeaf,
-}
-
 // Parse parses a constraint on execution targets: and, or, not, properties,
 // hostlist and ranks (RFC 31).
-func Parse(raw []byte) (*NodeExpr, error) { return ParseWith(raw, nodeOperators) }
+func Parse(raw []byte) (*NodeExpr, error) {
+	hosts := &hostBudget{left: MaxHosts}
+	return ParseWith(raw, Operators[Node]{
+		"properties": propertiesLeaf,
+		"hostlist":   hosts.leaf,
+		"ranks":      ranksLeaf,
+	})
+}
 
 // propertyIllegal are the characters no property may have (RFC 20), less "^",
 // which denies a property here.
@@ -59,7 +59,10 @@ func hasAll(n Node, names []string) bool {
 	return true
 }
 
-func hostlistLeaf(op string, values jsontext.Value) (Leaf[Node], error) {
+// hostBudget is how many hosts one constraint may still name.
+type hostBudget struct{ left int }
+
+func (b *hostBudget) leaf(op string, values jsontext.Value) (Leaf[Node], error) {
 	lists, err := Strings(op, values)
 	if err != nil {
 		return nil, err
@@ -70,8 +73,8 @@ func hostlistLeaf(op string, values jsontext.Value) (Leaf[Node], error) {
 		if err != nil {
 			return nil, errorf("invalid hostlist '%.64s' in constraint: %v", expr, err)
 		}
-		if list.Len()+len(hosts) > MaxHosts {
-			return nil, errorf("hostlist names more than %d hosts", MaxHosts)
+		if b.left -= list.Len(); b.left < 0 {
+			return nil, errorf("constraint names more than %d hosts", MaxHosts)
 		}
 		for host := range list.All() {
 			hosts[host] = true

@@ -91,7 +91,7 @@ func TestParseErrors(t *testing.T) {
 		{`{"properties":["a&b"]}`, `invalid character '&' in property "a&b"`, ".properties"},
 		{`{"hostlist":["a["]}`, `invalid hostlist 'a['`, ".hostlist"},
 		{`{"ranks":["x"]}`, `invalid idset 'x'`, ".ranks"},
-		{`{"hostlist":["a[0-131071]","b"]}`, `hostlist names more than 131072 hosts`, ".hostlist"},
+		{`{"hostlist":["a[0-131071]","b"]}`, `constraint names more than 131072 hosts`, ".hostlist"},
 		{deep, `constraint nesting exceeds limit of 100`, ""},
 		{wide, `constraint has more than 10000 operators`, ""},
 		{`{} x`, `constraint: invalid JSON: trailing data`, ""},
