@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package broker
+
+import (
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"goflux/internal/link"
+	"goflux/internal/message"
+	"goflux/internal/service"
+)
+
+// ConnectorLocal is the module that listens on the broker's unix socket and
+// admits clients (RFC 3, Message Framing and Security; RFC 12).
+func ConnectorLocal(b *Broker) *service.Registration {
+	return &service.Registration{
+		Name:    "connector-local",
+		Builtin: true,
+		New: func(h service.Host, _ []string) (any, error) {
+			uri, _ := h.Attr("local-uri")
+			path, ok := strings.CutPrefix(uri, "local://")
+			if !ok {
+				return nil, message.Errorf(syscall.EINVAL, "local-uri: %q does not begin with local://", uri)
+			}
+			c := &connector{b: b, h: h, path: path, clients: map[*client]struct{}{}}
+			if err := c.Reconfigure(); err != nil {
+				return nil, err
+			}
+			return c, c.listen()
+		},
+	}
+}
+
+// connector is the instance of connector-local.
+type connector struct {
+	b    *Broker
+	h    service.Host
+	path string
+	ln   *net.UnixListener
+
+	mu      sync.Mutex
+	clients map[*client]struct{}
+	closed  bool
+	access  accessPolicy
+}
+
+// accessPolicy is the [access] table (flux-config-access(5)).
+type accessPolicy struct {
+	guests    bool // allow-guest-user
+	rootOwner bool // allow-root-owner
+}
+
+// Reconfigure reads the [access] table.
+func (c *connector) Reconfigure() error {
+	var p accessPolicy
+	if table, ok := c.h.Config()["access"].(map[string]any); ok {
+		p.guests, _ = table["allow-guest-user"].(bool)
+		p.rootOwner, _ = table["allow-root-owner"].(bool)
+	}
+	c.mu.Lock()
+	c.access = p
+	c.mu.Unlock()
+	c.h.Log().Debug("access policy", "allow-guest-user", p.guests, "allow-root-owner", p.rootOwner)
+	return nil
+}
+
+func (c *connector) listen() error {
+	_ = os.Remove(c.path) // left by a broker that was killed
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: c.path, Net: "unix"})
+	if err != nil {
+		return message.Errorf(message.Errno(err), "listening on %s: %v", c.path, err)
+	}
+	// Guests are admitted or not by their credentials, so all may connect.
+	if err := os.Chmod(c.path, 0o777); err != nil {
+		ln.Close()
+		return err
+	}
+	c.ln = ln
+	go c.accept()
+	return nil
+}
+
+func (c *connector) accept() {
+	for {
+		nc, err := c.ln.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			c.h.Log().Warn("accepting a client", "err", err)
+			continue
+		}
+		go c.admit(nc)
+	}
+}
+
+// admit asks the kernel who connects and welcomes or refuses them.
+func (c *connector) admit(nc *net.UnixConn) {
+	uid, err := peerUID(nc)
+	if err != nil {
+		c.h.Log().Warn("reading a client's credentials", "err", err)
+		nc.Close()
+		return
+	}
+	c.mu.Lock()
+	policy := c.access
+	c.mu.Unlock()
+	cred := message.Cred{UserID: uid, Rolemask: message.RoleUser | message.RoleLocal}
+	switch {
+	case uid == c.b.owner, uid == 0 && policy.rootOwner:
+		cred = c.b.OwnerCred()
+	case !policy.guests:
+		_, _ = nc.Write([]byte{byte(syscall.EPERM)})
+		nc.Close()
+		return
+	}
+	if _, err := nc.Write([]byte{0}); err != nil {
+		nc.Close()
+		return
+	}
+	cl := &client{
+		router: c.b.router, id: NewUUID(), cred: cred,
+		owner: cred.IsOwner(), stream: link.NewStream(nc, 0),
+		contacted: map[contact]struct{}{},
+	}
+	if !c.add(cl) {
+		cl.stream.Close()
+		return
+	}
+	cl.run()
+	c.mu.Lock()
+	delete(c.clients, cl)
+	c.mu.Unlock()
+}
+
+func (c *connector) add(cl *client) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.clients[cl] = struct{}{}
+	return true
+}
+
+// Stop disconnects the clients.
+func (c *connector) Stop() {
+	if c.ln != nil {
+		c.ln.Close() // removes the socket, too
+	}
+	c.mu.Lock()
+	c.closed = true
+	clients := c.clients
+	c.clients = map[*client]struct{}{}
+	c.mu.Unlock()
+	for cl := range clients {
+		cl.stream.Close()
+	}
+}
+
+func peerUID(nc *net.UnixConn) (uint32, error) {
+	raw, err := nc.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var cred *unix.Ucred
+	var cerr error
+	err = raw.Control(func(fd uintptr) {
+		cred, cerr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	})
+	if err = errors.Join(err, cerr); err != nil {
+		return 0, err
+	}
+	return cred.Uid, nil
+}
+
+// client is a connected client: an endpoint.
+type client struct {
+	router *Router
+	id     string
+	cred   message.Cred
+	owner  bool
+	stream *link.Stream
+	// contacted are the services this client sent requests to: they are told
+	// when it goes away, since they may hold streams for it.
+	contacted map[contact]struct{}
+	track     tracker // requests this client serves
+}
+
+type contact struct {
+	service string
+	nodeID  uint32
+	flags   message.Flags
+}
+
+// Deliver implements [Endpoint].
+func (cl *client) Deliver(m *message.Message) {
+	if m.Type == message.TypeRequest {
+		cl.track.request(m)
+	}
+	if err := cl.stream.Send(m); err != nil && m.Type == message.TypeRequest {
+		cl.track.response(m)
+		cl.router.refuse(m, syscall.ENOSYS)
+	}
+}
+
+// run reads from the client until it goes away.
+func (cl *client) run() {
+	cl.router.Attach(cl.id, cl)
+	for {
+		m, err := cl.stream.Recv()
+		if err != nil {
+			break
+		}
+		cl.receive(m)
+	}
+	cl.router.Detach(cl.id)
+	cl.stream.Close()
+	for _, req := range cl.track.drain() {
+		cl.router.respond(req.ErrorResponse(syscall.ENOSYS))
+	}
+	cl.farewell()
+}
+
+// receive stamps a message with the client's credential and routes it.
+func (cl *client) receive(m *message.Message) {
+	m.Cred = cl.stamp(m.Cred)
+	switch m.Type {
+	case message.TypeRequest:
+		if !m.Is(message.FlagNoResponse) || m.Is(message.FlagStreaming) {
+			cl.contacted[contact{m.Service(), m.NodeID, m.Flags & message.FlagUpstream}] = struct{}{}
+		}
+		m.Routes = nil // a client is a source, not a hop
+	case message.TypeResponse:
+		cl.track.response(m)
+	case message.TypeEvent:
+		m.Sequence = 0
+	case message.TypeControl:
+		return
+	}
+	cl.router.SendWait(cl.id, m)
+}
+
+// stamp assigns the credential as RFC 12 says: the owner may send as another.
+func (cl *client) stamp(c message.Cred) message.Cred {
+	if !cl.owner {
+		return cl.cred
+	}
+	if !c.Valid() {
+		return cl.cred
+	}
+	c.Rolemask |= message.RoleLocal
+	return c
+}
+
+func (cl *client) farewell() {
+	for k := range cl.contacted {
+		m := message.NewRequest(k.service+".disconnect", k.nodeID, nil)
+		m.Cred = cl.cred
+		m.Flags |= message.FlagNoResponse | k.flags
+		cl.router.SendFrom(cl.id, m)
+	}
+}

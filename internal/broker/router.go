@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package broker
+
+import (
+	"strings"
+	"sync"
+	"syscall"
+
+	"goflux/internal/message"
+)
+
+// Endpoint is what messages are delivered to: a module, a client, a peer
+// broker. Deliver takes over the message and never blocks.
+type Endpoint interface {
+	Deliver(m *message.Message)
+}
+
+// Throttled is an endpoint that may fall behind: WaitRoom returns when it has
+// room for more requests. Only callers that may block (connectors) use it.
+type Throttled interface {
+	WaitRoom()
+}
+
+// Router is the broker's switch: services by name, endpoints by route id, and
+// the tree's links by rank. All methods may be called from any goroutine.
+type Router struct {
+	rank uint32
+	uuid string
+
+	mu       sync.RWMutex
+	services map[string]serviceEntry
+	ids      map[string]Endpoint
+	subs     map[string]*subscriber
+	parent   Endpoint
+	parentID string
+	children map[string]Endpoint // by the child's uuid: events go to all
+	next     func(rank uint32) (Endpoint, bool)
+
+	seqMu sync.Mutex // orders the delivery of events, too
+	seq   uint32
+}
+
+type serviceEntry struct {
+	id string // the owner's route id
+	ep Endpoint
+}
+
+type subscriber struct {
+	ep       Endpoint
+	cred     message.Cred
+	prefixes map[string]int // with how many times each was subscribed
+}
+
+// NewRouter returns the router of broker rank, whose route id is uuid.
+func NewRouter(rank uint32, uuid string) *Router {
+	return &Router{
+		rank:     rank,
+		uuid:     uuid,
+		services: map[string]serviceEntry{},
+		ids:      map[string]Endpoint{},
+		subs:     map[string]*subscriber{},
+		children: map[string]Endpoint{},
+		next:     func(uint32) (Endpoint, bool) { return nil, false },
+	}
+}
+
+// Attach makes ep reachable by route id.
+func (r *Router) Attach(id string, ep Endpoint) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ids[id] = ep
+}
+
+// Detach forgets the endpoint id with its services and subscriptions.
+func (r *Router) Detach(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.ids, id)
+	delete(r.subs, id)
+	delete(r.children, id)
+	for name, s := range r.services {
+		if s.id == id {
+			delete(r.services, name)
+		}
+	}
+}
+
+// SetTree gives the router its links: the parent (nil on rank 0), and the hop
+// that leads towards a rank.
+func (r *Router) SetTree(parentID string, parent Endpoint, next func(rank uint32) (Endpoint, bool)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.parent, r.parentID, r.next = parent, parentID, next
+	if parent != nil {
+		r.ids[parentID] = parent
+	}
+}
+
+// AttachChild adds a child broker's link: a route, and a receiver of events.
+func (r *Router) AttachChild(id string, ep Endpoint) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ids[id] = ep
+	r.children[id] = ep
+}
+
+// AddService registers a service name for the attached endpoint id. EINVAL for
+// a name with a period, EEXIST when it is taken, ENOENT for an unknown id.
+func (r *Router) AddService(name, id string) error {
+	if name == "" || strings.Contains(name, ".") {
+		return message.Errorf(syscall.EINVAL, "%q is not a service name", name)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ep, ok := r.ids[id]
+	if !ok {
+		return syscall.ENOENT
+	}
+	if _, taken := r.services[name]; taken {
+		return syscall.EEXIST
+	}
+	r.services[name] = serviceEntry{id, ep}
+	return nil
+}
+
+// RemoveService drops a service name. ENOENT when it is not there, EPERM when
+// another endpoint owns it.
+func (r *Router) RemoveService(name, id string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, ok := r.services[name]
+	if !ok {
+		return syscall.ENOENT
+	}
+	if s.id != id {
+		return syscall.EPERM
+	}
+	delete(r.services, name)
+	return nil
+}
+
+// ServiceNames lists the names that endpoint id answers to.
+func (r *Router) ServiceNames(id string) []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var names []string
+	for name, s := range r.services {
+		if s.id == id {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Subscribe delivers events whose topic begins with prefix to endpoint id.
+func (r *Router) Subscribe(id, prefix string, cred message.Cred) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.subs[id]
+	if s == nil {
+		ep, ok := r.ids[id]
+		if !ok {
+			return syscall.ENOENT
+		}
+		s = &subscriber{ep: ep, cred: cred, prefixes: map[string]int{}}
+		r.subs[id] = s
+	}
+	s.prefixes[prefix]++
+	return nil
+}
+
+// Unsubscribe takes one subscription back. ENOENT when there is none.
+func (r *Router) Unsubscribe(id, prefix string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.subs[id]
+	if s == nil || s.prefixes[prefix] == 0 {
+		return syscall.ENOENT
+	}
+	if s.prefixes[prefix]--; s.prefixes[prefix] == 0 {
+		delete(s.prefixes, prefix)
+	}
+	if len(s.prefixes) == 0 {
+		delete(r.subs, id)
+	}
+	return nil
+}
+
+// SendFrom routes a message that came in from endpoint id: a request gets the
+// hop on its route stack.
+func (r *Router) SendFrom(id string, m *message.Message) {
+	if m.Type == message.TypeRequest {
+		m = m.PushRoute(id)
+	}
+	r.Send(m)
+}
+
+// Send routes a message; a request that cannot be routed is answered.
+func (r *Router) Send(m *message.Message) { r.send(m) }
+
+// SendWait is SendFrom for callers that may block: afterwards it waits until
+// the receiver has room.
+func (r *Router) SendWait(id string, m *message.Message) {
+	if m.Type == message.TypeRequest {
+		m = m.PushRoute(id)
+	}
+	if t, ok := r.send(m).(Throttled); ok {
+		t.WaitRoom()
+	}
+}
+
+func (r *Router) send(m *message.Message) Endpoint {
+	switch m.Type {
+	case message.TypeRequest:
+		ep, err := r.target(m)
+		if err != nil {
+			r.refuse(m, err)
+			return nil
+		}
+		ep.Deliver(m)
+		return ep
+	case message.TypeResponse:
+		return r.respond(m)
+	case message.TypeEvent:
+		r.distribute(m)
+	}
+	return nil
+}
+
+// target finds where a request goes next (RFC 3, Request Routing).
+func (r *Router) target(m *message.Message) (Endpoint, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	upstream := m.Is(message.FlagUpstream)
+	switch {
+	case m.NodeID == message.NodeAny, upstream && m.NodeID != r.rank:
+		if s, ok := r.services[m.Service()]; ok {
+			return s.ep, nil
+		}
+		if r.parent != nil {
+			return r.parent, nil
+		}
+	case upstream:
+		if r.parent != nil {
+			return r.parent, nil
+		}
+	case m.NodeID == r.rank:
+		if s, ok := r.services[m.Service()]; ok {
+			return s.ep, nil
+		}
+	default:
+		if ep, ok := r.next(m.NodeID); ok {
+			return ep, nil
+		}
+		return nil, syscall.EHOSTUNREACH
+	}
+	return nil, message.Errorf(syscall.ENOSYS,
+		"No service matching %s is registered", m.Topic)
+}
+
+// Upstream routes a request to the parent whatever services are here: what a
+// relay does. ENOSYS on the root.
+func (r *Router) Upstream(m *message.Message) {
+	r.mu.RLock()
+	parent := r.parent
+	r.mu.RUnlock()
+	if parent == nil {
+		r.refuse(m, syscall.ENOSYS)
+		return
+	}
+	parent.Deliver(m)
+}
+
+// refuse answers a request with an error.
+func (r *Router) refuse(m *message.Message, err error) {
+	if !m.Is(message.FlagNoResponse) {
+		r.respond(m.ErrorResponse(err))
+	}
+}
+
+// respond delivers a response to the hop on top of its route stack. One whose
+// hop is gone is dropped: its receiver has disconnected.
+func (r *Router) respond(m *message.Message) Endpoint {
+	m, id := m.PopRoute()
+	r.mu.RLock()
+	ep := r.ids[id]
+	r.mu.RUnlock()
+	if ep != nil {
+		ep.Deliver(m)
+	}
+	return ep
+}
+
+// distribute hands an event to the local subscribers and the children. On the
+// root, an event not yet published gets its sequence number; elsewhere one that
+// comes from below goes up to be published.
+func (r *Router) distribute(m *message.Message) {
+	r.seqMu.Lock()
+	defer r.seqMu.Unlock()
+	if m.Sequence == 0 {
+		r.mu.RLock()
+		parent := r.parent
+		r.mu.RUnlock()
+		if parent != nil {
+			parent.Deliver(m)
+			return
+		}
+		r.seq++
+		c := *m
+		c.Sequence = r.seq
+		m = &c
+	} else if r.rank != 0 {
+		r.seq = m.Sequence
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, s := range r.subs {
+		if s.wants(m) {
+			s.ep.Deliver(m)
+		}
+	}
+	for _, c := range r.children {
+		c.Deliver(m)
+	}
+}
+
+// Publish publishes an event and returns its sequence number. Only the root
+// may call it.
+func (r *Router) Publish(m *message.Message) uint32 {
+	c := *m
+	c.Sequence = 0
+	r.distribute(&c)
+	r.seqMu.Lock()
+	defer r.seqMu.Unlock()
+	return r.seq
+}
+
+func (s *subscriber) wants(m *message.Message) bool {
+	if m.Is(message.FlagPrivate) && !s.cred.IsOwner() && s.cred.UserID != m.UserID {
+		return false
+	}
+	for p := range s.prefixes {
+		if strings.HasPrefix(m.Topic, p) {
+			return true
+		}
+	}
+	return false
+}

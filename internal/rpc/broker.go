@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package rpc
+
+// Name is the payload of requests that take a name: attr.get, attr.rm.
+type Name struct {
+	Name string `json:"name"`
+}
+
+// AttrValue answers attr.get; bit 0 of the flags says that the value never changes.
+type AttrValue struct {
+	Value string `json:"value"`
+	Flags int    `json:"flags"`
+}
+
+// AttrSet is attr.set.
+type AttrSet struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// AttrNames answers attr.list.
+type AttrNames struct {
+	Names []string `json:"names"`
+}
+
+// Topic is event.subscribe and event.unsubscribe.
+type Topic struct {
+	Topic string `json:"topic"`
+}
+
+// EventPublish is event.publish: flags as in RFC 3 (private), payload in base64.
+type EventPublish struct {
+	Topic   string `json:"topic"`
+	Flags   int    `json:"flags"`
+	Payload []byte `json:"payload,omitempty"`
+}
+
+// EventSequence answers event.publish.
+type EventSequence struct {
+	Seq uint32 `json:"seq"`
+}
+
+// ServiceName is service.add and service.remove.
+type ServiceName struct {
+	Service string `json:"service"`
+}
+
+// Dmesg is log.dmesg: the ring's records, and with Follow those to come.
+type Dmesg struct {
+	Follow    bool `json:"follow"`
+	NoBacklog bool `json:"nobacklog,omitzero"`
+}
+
+// Matchtag is the payload of requests that cancel a stream.
+type Matchtag struct {
+	Matchtag uint32 `json:"matchtag"`
+}
