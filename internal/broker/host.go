@@ -75,6 +75,10 @@ func (m *module) Request(req service.Request, fn func(*message.Message)) *servic
 		msg.Flags |= message.FlagUpstream
 	}
 	m.counts.Tx.add(message.TypeRequest)
+	if req.NoMatchtag {
+		m.router.SendFrom(m.uuid, msg)
+		return nil
+	}
 	if fn == nil {
 		msg.Flags |= message.FlagNoResponse
 		m.router.SendFrom(m.uuid, msg)
@@ -86,6 +90,9 @@ func (m *module) Request(req service.Request, fn func(*message.Message)) *servic
 	m.router.SendFrom(m.uuid, msg)
 	return service.NewPending(tag, func() { delete(m.pending, tag) })
 }
+
+// OnResponse implements service.Host.
+func (m *module) OnResponse(topic string, fn func(*message.Message)) { m.unmatched[topic] = fn }
 
 func (m *module) newMatchtag() uint32 {
 	for {

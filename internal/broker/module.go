@@ -61,16 +61,17 @@ type module struct {
 	lastRx  atomic.Int64 // unix nanoseconds of the last request, for idle time
 
 	// The rest belongs to the loop.
-	inst     any
-	methods  map[string]service.Method
-	extra    map[string]func(*service.Call) // services added by AddService
-	pending  map[uint32]*pendingRequest
-	matchtag uint32
-	subs     []*subscription
-	stopping bool
-	failure  error
-	counts   msgCounts
-	debug    int
+	inst      any
+	methods   map[string]service.Method
+	extra     map[string]func(*service.Call) // services added by AddService
+	pending   map[uint32]*pendingRequest
+	unmatched map[string]func(*message.Message) // by topic, for matchtag 0
+	matchtag  uint32
+	subs      []*subscription
+	stopping  bool
+	failure   error
+	counts    msgCounts
+	debug     int
 }
 
 type pendingRequest struct {
@@ -112,13 +113,14 @@ func (c *typeCounts) add(t message.Type) {
 func newModule(w World, r *Router, reg *service.Registration, name, uuid string) *module {
 	m := &module{
 		World: w, reg: reg, name: name, uuid: uuid, router: r,
-		box:     newMailbox(),
-		log:     w.Logger(name),
-		exited:  make(chan struct{}),
-		methods: map[string]service.Method{},
-		extra:   map[string]func(*service.Call){},
-		pending: map[uint32]*pendingRequest{},
-		onState: func(*module, ModState, error) {},
+		box:       newMailbox(),
+		log:       w.Logger(name),
+		exited:    make(chan struct{}),
+		methods:   map[string]service.Method{},
+		extra:     map[string]func(*service.Call){},
+		pending:   map[uint32]*pendingRequest{},
+		unmatched: map[string]func(*message.Message){},
+		onState:   func(*module, ModState, error) {},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.addMethods(reg, name)
@@ -294,6 +296,12 @@ func (m *module) serve(msg *message.Message) {
 
 // answered hands a response to whoever waits for it.
 func (m *module) answered(msg *message.Message) {
+	if msg.Matchtag == message.MatchtagNone {
+		if fn := m.unmatched[msg.Topic]; fn != nil {
+			fn(msg)
+		}
+		return
+	}
 	p, ok := m.pending[msg.Matchtag]
 	if !ok {
 		return

@@ -26,6 +26,10 @@ type Host interface {
 	// streaming one (ENODATA is the ordinary end, RFC 6). fn may be nil for a
 	// request without response.
 	Request(req Request, fn func(*message.Message)) *Pending
+	// OnResponse calls fn with the responses to topic that bear no matchtag:
+	// the scheduler and execution protocols match by job id (RFC 27, 32).
+	// Such requests are sent with Request.NoMatchtag.
+	OnResponse(topic string, fn func(*message.Message))
 	// Send routes a message as it is.
 	Send(m *message.Message)
 	// Publish publishes an event with the sequence that rank 0 gives it.
@@ -75,6 +79,9 @@ type Request struct {
 	NodeID  uint32 // message.NodeAny for the nearest; message.NodeUpstream for my parent's and up
 	Payload any
 	Flags   message.Flags // NoResponse, Streaming
+	// NoMatchtag sends the request without a matchtag: its responses go to
+	// [Host.OnResponse].
+	NoMatchtag bool
 	// Cred, when valid, is the credential to send with instead of the owner's.
 	Cred message.Cred
 }
