@@ -45,8 +45,10 @@ type Broker struct {
 	owner  uint32
 	config atomic.Pointer[map[string]any]
 
-	mu     sync.Mutex
-	byName map[string]*service.Registration
+	mu       sync.Mutex
+	byName   map[string]*service.Registration
+	provided map[string]func() (any, error)
+	closers  []io.Closer // what was provided and made
 	// OnModuleFailure is told when a module dies while it runs.
 	OnModuleFailure func(name string, err error)
 }
@@ -62,6 +64,7 @@ func New(opt Options) *Broker {
 	b := &Broker{
 		opt: opt, attrs: opt.Attrs, uuid: NewUUID(), owner: uint32(os.Getuid()),
 		log: NewLog(opt.Rank, opt.Stderr), byName: map[string]*service.Registration{},
+		provided:        map[string]func() (any, error){},
 		OnModuleFailure: func(string, error) {},
 	}
 	b.SetConfig(opt.Config)
@@ -71,12 +74,19 @@ func New(opt Options) *Broker {
 		b.log.Logger("broker").Error("module failed", "module", name, "err", err)
 		b.OnModuleFailure(name, err)
 	}
-	for _, s := range opt.Services {
-		b.byName[s.Name] = s
-	}
+	b.AddServices(opt.Services)
 	b.defineAttrs()
 	b.startCore()
 	return b
+}
+
+// AddServices makes registrations loadable by name.
+func (b *Broker) AddServices(regs []*service.Registration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, r := range regs {
+		b.byName[r.Name] = r
+	}
 }
 
 // Router, Modules, Attrs and Log are the broker's parts.
@@ -95,10 +105,39 @@ func (b *Broker) SetAttr(name, value string)      { b.attrs.Put(name, value) }
 func (b *Broker) Config() map[string]any          { return *b.config.Load() }
 func (b *Broker) Logger(svc string) *slog.Logger  { return b.log.Logger(svc) }
 
+// Shared returns the object of key, making it if it was provided unmade; nil
+// when there is none or it cannot be made.
 func (b *Broker) Shared(key string) any {
 	b.mu.Lock()
+	p := b.provided[key]
+	v := b.opt.Shared[key]
+	b.mu.Unlock()
+	if p == nil {
+		return v
+	}
+	v, err := p()
+	if err != nil {
+		b.log.Logger("broker").Error("making a shared object", "key", key, "err", err)
+		return nil
+	}
+	return v
+}
+
+// Provide makes an object available to services that is made, once, when it is
+// first asked for, and closed by [Broker.Close] if it has a Close method.
+func (b *Broker) Provide(key string, make func() (any, error)) {
+	once := sync.OnceValues(func() (any, error) {
+		v, err := make()
+		if c, ok := v.(io.Closer); ok && err == nil {
+			b.mu.Lock()
+			b.closers = append(b.closers, c)
+			b.mu.Unlock()
+		}
+		return v, err
+	})
+	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.opt.Shared[key]
+	b.provided[key] = once
 }
 
 // Share makes a broker-wide object available to services.
@@ -146,13 +185,18 @@ func (b *Broker) Load(path, name string, args []string, done func(error)) {
 // modulePath is the path module.list shows for a service that is compiled in.
 func modulePath(name string) string { return "builtin/" + name }
 
-// Close stops every module and the core services.
+// Close stops every module and the core services, then closes what was provided.
 func (b *Broker) Close() {
 	done := make(chan struct{})
 	b.mods.RemoveAll(func() { close(done) })
 	<-done
 	b.core.stop()
 	<-b.core.exited
+	for _, c := range b.closers {
+		if err := c.Close(); err != nil {
+			b.log.Logger("broker").Error("closing a shared object", "err", err)
+		}
+	}
 }
 
 // defineAttrs sets what the broker itself knows and how attributes behave.

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package compose
+
+import (
+	"goflux/internal/service"
+)
+
+// Env is what composition needs of the broker.
+type Env interface {
+	Rank() uint32
+	Attr(name string) (string, bool)
+	// Provide makes an object available to services under key. It is made when
+	// a service first asks for it; when that fails the service gets nil and
+	// the log tells why. It is closed after the last module if it has Close.
+	Provide(key string, make func() (any, error))
+}
+
+// Services returns the registrations that a broker can load by name. Each
+// service package adds its own.
+func Services(env Env) []*service.Registration {
+	provideStore(env)
+	var all []*service.Registration
+	return all
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"goflux/internal/broker"
+	"goflux/internal/install"
+	"goflux/internal/message"
+)
+
+// maxSocketPath is the room a unix socket's address has for its path.
+const maxSocketPath = 107
+
+// directory makes the directory that attribute name (rundir, statedir) says,
+// or a temporary one, and returns what removes it at exit.
+func directory(attrs *broker.Attrs, name, tmpdir string) (cleanup func(), err error) {
+	path, created, err := makeDirectory(attrs, name, tmpdir)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", name, err)
+	}
+	attrs.Put(name, path)
+	remove := created
+	if v, ok := attrs.Get(name + "-cleanup"); ok {
+		remove = v != "0" && v != ""
+	}
+	cleanup = func() {}
+	if remove {
+		cleanup = func() { _ = os.RemoveAll(path) } // at exit there is nobody to tell
+	}
+	attrs.Put(name+"-cleanup", map[bool]string{true: "1", false: "0"}[remove])
+	if err := checkDirectory(path); err != nil {
+		cleanup()
+		return nil, fmt.Errorf("%s %w", name, err)
+	}
+	return cleanup, nil
+}
+
+func makeDirectory(attrs *broker.Attrs, name, tmpdir string) (path string, created bool, err error) {
+	path, ok := attrs.Get(name)
+	if !ok {
+		path, err = os.MkdirTemp(tmpdir, "flux-")
+		return path, true, err
+	}
+	st, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return path, true, os.Mkdir(path, 0o700)
+	case st.Mode()&os.ModeSticky != 0: // a directory like /tmp
+		path, err = os.MkdirTemp(path, "flux-")
+		return path, true, err
+	}
+	return path, false, nil
+}
+
+// checkDirectory refuses a directory that is not the owner's own.
+func checkDirectory(path string) error {
+	st, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("cannot stat %s: %s", path, message.ErrnoText(message.Errno(err)))
+	}
+	if sys, ok := st.Sys().(*syscall.Stat_t); ok && int(sys.Uid) != os.Getuid() {
+		return fmt.Errorf("%s is not owned by instance owner: %s", path, message.ErrnoText(syscall.EPERM))
+	}
+	if !st.IsDir() {
+		return fmt.Errorf("%s: %s", path, message.ErrnoText(syscall.ENOTDIR))
+	}
+	if st.Mode().Perm()&0o700 != 0o700 {
+		return fmt.Errorf("%s does not have owner=rwx permissions", path)
+	}
+	return nil
+}
+
+// prepareRundir checks that sockets fit in the rundir, and puts a link to flux
+// there by which a remote side finds it.
+func prepareRundir(path string) error {
+	if limit := maxSocketPath - len("/local-9999"); len(path) > limit {
+		return fmt.Errorf("rundir length of %d bytes exceeds max %d to allow for AF_UNIX socket creation", len(path), limit)
+	}
+	bin := filepath.Join(path, "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		if os.IsExist(err) {
+			return nil
+		}
+		return err
+	}
+	if err := os.Symlink(install.Flux(), filepath.Join(bin, "flux")); err != nil && !os.IsExist(err) {
+		return err
+	}
+	return nil
+}
+
+// localURI sets where clients connect.
+func localURI(attrs *broker.Attrs, rank uint32) error {
+	uri, ok := attrs.Get("local-uri")
+	if !ok {
+		rundir, _ := attrs.Get("rundir")
+		attrs.Put("local-uri", fmt.Sprintf("local://%s/local-%d", rundir, rank))
+		return nil
+	}
+	if len(uri) < 8 || uri[:8] != "local://" {
+		return fmt.Errorf("local-uri is malformed")
+	}
+	path := uri[8:]
+	if err := checkDirectory(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("local-uri directory %w", err)
+	}
+	if len(path) > maxSocketPath {
+		return fmt.Errorf("local-uri length of %d bytes exceeds max %d AF_UNIX socket path length", len(path), maxSocketPath)
+	}
+	return nil
+}
