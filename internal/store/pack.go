@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package store
+
+import (
+	"bytes"
+	"compress/flate"
+	_ "embed"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"sync"
+	"syscall"
+
+	"github.com/pierrec/lz4/v4"
+
+	"goflux/internal/message"
+)
+
+// castagnoli has hardware support.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+
+// packDictionary is text that job records have in common. It is part of the
+// format of packed blobs (packDeflate1): a new one needs a new format byte.
+//
+//go:embed dictionary.txt
+var packDictionary []byte
+
+// Formats of a packed blob: its first byte. Then follow, big endian, the
+// checksum of the plain bytes and their length, and the bytes.
+const (
+	packPlain    = 0
+	packDeflate1 = 1 // raw deflate with packDictionary
+	packHeader   = 9
+)
+
+// maxPacked bounds what a damaged length can make us allocate: no job record
+// is larger than a message.
+const maxPacked = 1 << 30
+
+var deflaters = sync.Pool{New: func() any {
+	w, err := flate.NewWriterDict(io.Discard, deflateLevel, packDictionary)
+	if err != nil {
+		panic(err) // the level is a constant
+	}
+	return w
+}}
+
+// deflateLevel 2 is the lowest that uses the dictionary.
+const deflateLevel = 2
+
+// pack compresses b for a blob of our own tables.
+func pack(b []byte) []byte {
+	var buf bytes.Buffer
+	header := make([]byte, packHeader)
+	header[0] = packDeflate1
+	binary.BigEndian.PutUint32(header[1:], checksum(b))
+	binary.BigEndian.PutUint32(header[5:], uint32(len(b)))
+	buf.Write(header)
+	w := deflaters.Get().(*flate.Writer)
+	w.Reset(&buf)
+	_, _ = w.Write(b) // a bytes.Buffer takes everything
+	_ = w.Close()
+	deflaters.Put(w)
+	if buf.Len() >= packHeader+len(b) {
+		buf.Truncate(packHeader)
+		buf.Write(b)
+		buf.Bytes()[0] = packPlain
+	}
+	return buf.Bytes()
+}
+
+// unpack undoes pack. A blob that does not match its checksum is EIO.
+func unpack(b []byte) ([]byte, error) {
+	if len(b) < packHeader {
+		return nil, damaged("%d bytes are too short for a header", len(b))
+	}
+	sum, size := binary.BigEndian.Uint32(b[1:]), binary.BigEndian.Uint32(b[5:])
+	plain := b[packHeader:]
+	switch b[0] {
+	case packPlain:
+	case packDeflate1:
+		if size > maxPacked {
+			return nil, damaged("size %d", size)
+		}
+		r := flate.NewReaderDict(bytes.NewReader(plain), packDictionary)
+		out := new(bytes.Buffer)
+		if _, err := io.Copy(out, io.LimitReader(r, int64(size)+1)); err != nil {
+			return nil, damaged("%v", err)
+		}
+		plain = out.Bytes()
+	default:
+		return nil, damaged("unknown format %d", b[0])
+	}
+	if uint32(len(plain)) != size || checksum(plain) != sum {
+		return nil, damaged("checksum does not match")
+	}
+	return plain, nil
+}
+
+func damaged(format string, args ...any) error {
+	return message.Errorf(syscall.EIO, "damaged record: %s", fmt.Sprintf(format, args...))
+}
+
+// compressionThreshold is flux-core's: content objects of this size and above
+// are LZ4 blocks.
+const compressionThreshold = 256
+
+// MaxObject bounds a content object (RFC 10: the implementation may limit it).
+const MaxObject = 1 << 30
+
+var lz4pool = sync.Pool{New: func() any { return new(lz4.Compressor) }}
+
+// packObject returns the columns size and object for data, as flux-core
+// writes them: size is -1 for plain bytes, else the plain length.
+func packObject(data []byte) (size int64, object []byte, err error) {
+	if len(data) < compressionThreshold {
+		return -1, data, nil
+	}
+	out := make([]byte, lz4.CompressBlockBound(len(data)))
+	c := lz4pool.Get().(*lz4.Compressor)
+	n, err := c.CompressBlock(data, out)
+	lz4pool.Put(c)
+	if err != nil {
+		return 0, nil, message.Errorf(syscall.EINVAL, "compressing an object: %v", err)
+	}
+	if n == 0 || n >= len(data) {
+		return -1, data, nil // readers go by the size column, not the threshold
+	}
+	return int64(len(data)), out[:n], nil
+}
+
+func unpackObject(size int64, object []byte) ([]byte, error) {
+	if size == -1 {
+		return object, nil
+	}
+	if size < 0 || size > MaxObject {
+		return nil, message.Errorf(syscall.EINVAL, "content object has size %d", size)
+	}
+	out := make([]byte, size)
+	n, err := lz4.UncompressBlock(object, out)
+	if err != nil || int64(n) != size {
+		return nil, message.Errorf(syscall.EINVAL, "content object does not decompress to its %d bytes", size)
+	}
+	return out, nil
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"sort"
+)
+
+// ActiveJob is a job that was active when the store was last written.
+type ActiveJob struct {
+	Job           // Fields as they were last set
+	Events []byte // its event log so far
+}
+
+// Damage is something that was on disk and could not be read back.
+type Damage struct {
+	JobID uint64 // 0 when it is not a job's, or the job is not known
+	What  string
+	Err   error
+}
+
+func (d Damage) String() string {
+	if d.JobID == 0 {
+		return fmt.Sprintf("%s: %v", d.What, d.Err)
+	}
+	return fmt.Sprintf("job %d: %s: %v", d.JobID, d.What, d.Err)
+}
+
+// Recovered is what a restart finds.
+type Recovered struct {
+	Jobs    []*ActiveJob // by id
+	Damaged []Damage
+}
+
+// Recover returns the active jobs found when the store was opened and what was
+// damaged. It may be called once; later calls return nothing.
+func (s *Store) Recover() *Recovered {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.recovered
+	s.recovered = nil
+	if r == nil {
+		r = &Recovered{}
+	}
+	return r
+}
+
+// recovery replays the folded records and the journal.
+type recovery struct {
+	s        *Store
+	jobs     map[uint64]*ActiveJob
+	finished map[uint64]bool // what is missing of these does not matter
+	out      *Recovered
+}
+
+// loadState is called once by Open.
+func (s *Store) loadState() error {
+	r := &recovery{s: s, jobs: map[uint64]*ActiveJob{}, finished: map[uint64]bool{}, out: &Recovered{}}
+	s.recovered = r.out
+	if err := s.loadChunkEnds("SELECT id, name, MIN(offset), MAX(offset+size) FROM goflux_chunk WHERE id = 0 GROUP BY name"); err != nil {
+		return err
+	}
+	err := query(s.write, "SELECT id, seq, data FROM goflux_active ORDER BY id, seq", func(st *stmt) bool {
+		s.state.seq = max(s.state.seq, st.ColumnInt64(1))
+		r.replay(columnBytes(st, 2), true)
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	err = query(s.write, "SELECT seq, data FROM goflux_journal ORDER BY seq", func(st *stmt) bool {
+		b := columnBytes(st, 1)
+		s.state.seq = max(s.state.seq, st.ColumnInt64(0))
+		s.state.journalBytes += int64(len(b))
+		r.replay(b, false)
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	r.finish()
+	return query(s.write, "SELECT MAX(id) FROM checkpt_v2", func(st *stmt) bool {
+		s.state.epoch = st.ColumnInt64(0) // 0 for NULL
+		return false
+	})
+}
+
+// loadChunkEnds notes where the chunks of streams begin and end.
+func (s *Store) loadChunkEnds(q string, args ...any) error {
+	return query(s.write, q, func(st *stmt) bool {
+		j := s.active[uint64(st.ColumnInt64(0))]
+		if j.streams == nil {
+			j.streams = map[string]tail{}
+		}
+		j.streams[st.ColumnText(1)] = tail{start: st.ColumnInt64(2), base: st.ColumnInt64(3)}
+		return true
+	}, args...)
+}
+
+func (r *recovery) damaged(id uint64, what string, err error) {
+	r.out.Damaged = append(r.out.Damaged, Damage{id, what, err})
+}
+
+func (r *recovery) replay(row []byte, folded bool) {
+	err := decodeRow(row, func(rec record, err error) {
+		if err == nil {
+			err = r.apply(rec, folded)
+		}
+		if err != nil {
+			r.damaged(rec.id, rec.kind.String(), err)
+		}
+	})
+	if err != nil {
+		r.damaged(0, "journal row", err)
+	}
+}
+
+func (r *recovery) apply(rec record, folded bool) error {
+	switch rec.kind {
+	case recordJob:
+		return r.newJob(rec, folded)
+	case recordDone:
+		delete(r.jobs, rec.id)
+		delete(r.s.active, rec.id)
+		r.finished[rec.id] = true
+		return nil
+	case recordStream:
+		return r.stream(rec)
+	}
+	j := r.jobs[rec.id]
+	if j == nil {
+		return damaged("the record of the job itself is missing")
+	}
+	r.s.active[rec.id].folded = r.s.active[rec.id].folded || folded
+	switch rec.kind {
+	case recordEvents:
+		j.Events = append(j.Events, rec.data...)
+	case recordField:
+		d := decoder{b: rec.data}
+		name := string(d.blob())
+		if d.bad {
+			return damaged("field is cut short")
+		}
+		j.Fields[name] = d.b
+	default:
+		return damaged("unknown kind")
+	}
+	return nil
+}
+
+func (r *recovery) newJob(rec record, folded bool) error {
+	j, err := decodeJob(rec.id, rec.data)
+	if err != nil {
+		return err
+	}
+	r.jobs[rec.id] = &ActiveJob{Job: *j}
+	r.s.active[rec.id] = &activeJob{folded: folded}
+	return r.s.loadChunkEnds("SELECT id, name, MIN(offset), MAX(offset+size) FROM goflux_chunk WHERE id = ? GROUP BY name", int64(rec.id))
+}
+
+// stream appends a journaled piece to its tail, unless a chunk has it. Where a
+// piece is lost, newlines keep the offsets of what follows.
+func (r *recovery) stream(rec record) error {
+	name, offset, data, err := decodeStream(rec.data)
+	if err != nil {
+		return err
+	}
+	j := r.s.active[rec.id]
+	if j == nil {
+		return damaged("the record of the job itself is missing")
+	}
+	l := j.streams[name]
+	if offset < l.base {
+		return nil
+	}
+	gap := offset - l.end()
+	if gap < 0 {
+		return damaged("stream %s goes back to %d", name, offset)
+	}
+	if gap > tailLimit {
+		return damaged("stream %s misses %d bytes", name, gap)
+	}
+	l.data = append(l.data, bytes.Repeat([]byte("\n"), int(gap))...)
+	l.data = append(l.data, data...)
+	l.journaled = len(l.data)
+	if j.streams == nil {
+		j.streams = map[string]tail{}
+	}
+	j.streams[name] = l
+	if gap > 0 {
+		return damaged("stream %s misses %d bytes", name, gap)
+	}
+	return nil
+}
+
+// finish drops the reports on jobs that turned out to be finished: the older
+// records of a long job leave the journal before its younger ones.
+func (r *recovery) finish() {
+	r.out.Damaged = slices.DeleteFunc(r.out.Damaged, func(d Damage) bool { return r.finished[d.JobID] })
+	for _, j := range r.jobs {
+		r.out.Jobs = append(r.out.Jobs, j)
+	}
+	sort.Slice(r.out.Jobs, func(i, k int) bool { return r.out.Jobs[i].ID < r.out.Jobs[k].ID })
+}

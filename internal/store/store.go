@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"goflux/internal/message"
+)
+
+// FileName is the database's name in statedir, which is flux-core's.
+const FileName = "content.sqlite"
+
+// DefaultCheckpoints is how many checkpoints are kept (flux-core's default).
+const DefaultCheckpoints = 5
+
+// Options say how a store is opened.
+type Options struct {
+	// Lasting is for a statedir that outlives the instance: commits survive
+	// power loss. Otherwise they survive the process only.
+	Lasting bool
+	// Truncate removes an existing file first.
+	Truncate bool
+	// MaxCheckpoints is how many checkpoints are kept; 0 is DefaultCheckpoints.
+	MaxCheckpoints int
+	// Hook, for tests, is called around each transaction with "begin",
+	// "commit" (before it) and "synced" (after it, before the answers). An
+	// error of the first two fails the transaction.
+	Hook func(point string) error
+}
+
+// Store is an open database. Its methods may be called from any goroutine.
+type Store struct {
+	path  string
+	opt   Options
+	lock  *os.File
+	write *sqlite.Conn // the writer's
+	read  chan *sqlite.Conn
+
+	mu      sync.Mutex
+	wake    sync.Cond
+	queue   []commit
+	closing bool
+	done    chan struct{}
+
+	// What follows belongs to the writer, which changes it under mu: readers
+	// see some of it.
+	active      map[uint64]*activeJob // 0 is the instance
+	state       counters
+	maxCheckpts int
+	recovered   *Recovered // until Recover takes it
+	broken      error      // every later commit fails with it
+}
+
+// counters are the numbers a transaction advances.
+type counters struct {
+	seq          int64 // the last journal row
+	journalBytes int64
+	epoch        int64 // of objects being stored: the newest checkpoint's id
+	advancing    int64 // the checkpoint that PutCheckpoint's replace writes over, or 0
+}
+
+type commit struct {
+	batch *Batch
+	done  func(error)
+}
+
+// readers is the number of reading connections: a few, for those who load
+// content while somebody lists jobs.
+const readers = 3
+
+// busyTimeout is how long a statement waits for another process to let go of
+// the file, a backup for instance.
+const busyTimeout = 5 * time.Second
+
+// Open opens or creates the database at path. EBUSY when another broker has it
+// open. A file that is not a database is EIO.
+func Open(path string, opt Options) (*Store, error) {
+	if opt.MaxCheckpoints == 0 {
+		opt.MaxCheckpoints = DefaultCheckpoints
+	}
+	s := &Store{
+		path: path, opt: opt, read: make(chan *sqlite.Conn, readers),
+		done: make(chan struct{}), active: map[uint64]*activeJob{0: {}},
+		maxCheckpts: opt.MaxCheckpoints,
+	}
+	s.wake.L = &s.mu
+	if err := s.open(); err != nil {
+		s.closeConns()
+		return nil, err
+	}
+	go s.writer()
+	return s, nil
+}
+
+func (s *Store) open() error {
+	if s.opt.Truncate {
+		for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+			if err := os.Remove(s.path + suffix); err != nil && !os.IsNotExist(err) {
+				return fmt.Errorf("truncating %s: %w", s.path, err)
+			}
+		}
+	}
+	if err := s.takeLock(); err != nil {
+		return err
+	}
+	var err error
+	if s.write, err = s.connect(sqlite.OpenReadWrite | sqlite.OpenCreate); err != nil {
+		return err
+	}
+	if err := migrate(s.write); err != nil {
+		return wrap("preparing "+s.path, err)
+	}
+	if err := s.loadState(); err != nil {
+		return wrap("reading "+s.path, err)
+	}
+	for range readers {
+		c, err := s.connect(sqlite.OpenReadWrite)
+		if err != nil {
+			return err
+		}
+		s.read <- c
+	}
+	return nil
+}
+
+func (s *Store) connect(flags sqlite.OpenFlags) (*sqlite.Conn, error) {
+	c, err := sqlite.OpenConn(s.path, flags)
+	if err != nil {
+		return nil, wrap("opening "+s.path, err)
+	}
+	c.SetBusyTimeout(busyTimeout)
+	for _, p := range []string{"PRAGMA journal_mode=WAL", "PRAGMA synchronous=" + s.synchronous()} {
+		if err := sqlitex.ExecuteTransient(c, p, nil); err != nil {
+			_ = c.Close()
+			return nil, wrap("opening "+s.path, err)
+		}
+	}
+	return c, nil
+}
+
+func (s *Store) synchronous() string {
+	if s.opt.Lasting {
+		return "FULL"
+	}
+	return "OFF"
+}
+
+// Modes are SQLite's journal_mode and synchronous as the store runs.
+func (s *Store) Modes() (journal, synchronous string) { return "WAL", s.synchronous() }
+
+// Path is the file's path.
+func (s *Store) Path() string { return s.path }
+
+// Commit makes batch durable and then calls done, on the writer's goroutine:
+// done must not block. Batches become durable, and are answered, in the order
+// of their Commit calls. A batch that fails has changed nothing; one that is
+// refused for what it says (EEXIST, ENOENT, EINVAL) or for want of space
+// (ENOSPC) does not touch others. After an I/O error the state of the disk is
+// unknown, and every later commit fails with the same error.
+func (s *Store) Commit(batch *Batch, done func(error)) {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		done(message.Errorf(syscall.ESHUTDOWN, "the store is closed"))
+		return
+	}
+	s.queue = append(s.queue, commit{batch, done})
+	s.wake.Signal()
+	s.mu.Unlock()
+}
+
+// CommitWait is Commit for callers that may block.
+func (s *Store) CommitWait(batch *Batch) error {
+	ch := make(chan error, 1)
+	s.Commit(batch, func(err error) { ch <- err })
+	return <-ch
+}
+
+// Close makes durable what has been committed and closes the file.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		<-s.done
+		return nil
+	}
+	s.closing = true
+	s.wake.Signal()
+	s.mu.Unlock()
+	<-s.done
+	for range readers {
+		_ = (<-s.read).Close()
+	}
+	close(s.read) // nobody holds one, so nobody will put one back
+	return s.closeConns()
+}
+
+// closeConns closes the writer's connection; SQLite folds the write-ahead log
+// into the file when the last one goes.
+func (s *Store) closeConns() error {
+	for len(s.read) > 0 {
+		_ = (<-s.read).Close()
+	}
+	var err error
+	if s.write != nil {
+		err = s.write.Close()
+	}
+	if s.lock != nil {
+		_ = s.lock.Close()
+	}
+	return wrap("closing "+s.path, err)
+}
+
+// takeLock keeps a second broker out. The lock is on a file of its own: a
+// descriptor of the database closed here would drop SQLite's locks.
+func (s *Store) takeLock() error {
+	f, err := os.OpenFile(s.path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		return message.Errorf(syscall.EBUSY, "%s is in use by another broker", s.path)
+	}
+	s.lock = f
+	return nil
+}
+
+// writer is the loop that owns the writing connection.
+func (s *Store) writer() {
+	defer close(s.done)
+	for {
+		s.mu.Lock()
+		for len(s.queue) == 0 && !s.closing {
+			s.wake.Wait()
+		}
+		group := s.queue
+		s.queue = nil
+		s.mu.Unlock()
+		if len(group) == 0 {
+			return
+		}
+		for len(group) > 0 {
+			n := min(len(group), maxGroup)
+			s.commitGroup(group[:n])
+			group = group[n:]
+		}
+	}
+}
+
+// maxGroup bounds one transaction, and so the time its first batch waits.
+const maxGroup = 4096
+
+// commitGroup commits a group as one transaction; if one of it is at fault,
+// each by itself.
+func (s *Store) commitGroup(group []commit) {
+	if s.broken != nil {
+		for _, c := range group {
+			c.done(s.broken)
+		}
+		return
+	}
+	err := s.transact(group)
+	if err != nil && len(group) > 1 && s.broken == nil {
+		for i := range group {
+			s.commitGroup(group[i : i+1])
+		}
+		return
+	}
+	for _, c := range group {
+		c.done(err)
+	}
+}
+
+func (s *Store) transact(group []commit) error {
+	t := newTxn(s)
+	err := t.run(group)
+	if err == nil {
+		s.mu.Lock()
+		t.publish()
+		s.mu.Unlock()
+		return nil
+	}
+	if !s.write.AutocommitEnabled() {
+		_ = exec(s.write, "ROLLBACK") // the error that led here is the one to report
+	}
+	err = describe("writing "+s.path, err)
+	if num := message.Errno(err); num == syscall.EIO || num == syscall.EPERM {
+		s.broken = err
+	}
+	return err
+}
+
+// describe keeps our own errors and wraps SQLite's.
+func describe(op string, err error) error {
+	var own *message.Error
+	if errors.As(err, &own) {
+		return err
+	}
+	var num syscall.Errno
+	if errors.As(err, &num) && !strings.HasPrefix(err.Error(), "sqlite") {
+		return err
+	}
+	return wrap(op, err)
+}
+
+// reader runs fn with a reading connection.
+func (s *Store) reader(op string, fn func(c *sqlite.Conn) error) error {
+	c, ok := <-s.read
+	if !ok {
+		return message.Errorf(syscall.ESHUTDOWN, "the store is closed")
+	}
+	defer func() { s.read <- c }()
+	if err := fn(c); err != nil {
+		return describe(op, err)
+	}
+	return nil
+}
+
+func (s *Store) hook(point string) error {
+	if s.opt.Hook == nil {
+		return nil
+	}
+	return s.opt.Hook(point)
+}
