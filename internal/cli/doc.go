@@ -1,5 +1,66 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 
-// Package cli is the command line: one file a command. A command talks to the
-// instance by package flux alone.
+// Package cli is the command line: what "flux NAME …" does for every NAME that
+// is part of goflux. The options, output and exit status are those of the
+// manual pages of section 1.
+//
+// # How a command is added
+//
+// A command is one file (NAME.go) and one row of the table in table.go. The row
+// names a constructor, called only when the command is run:
+//
+//	func newGetattr(a *app) *cobra.Command {
+//		return &cobra.Command{
+//			Use:   "getattr NAME",
+//			Short: "print a broker attribute",
+//			Args:  a.operands(1, 1),
+//			RunE: func(cmd *cobra.Command, args []string) error {
+//				h, err := a.open()
+//				if err != nil {
+//					return err
+//				}
+//				value, err := h.Attr(a.ctx, args[0])
+//				if err != nil {
+//					return fail("%s: %v", args[0], err)
+//				}
+//				fmt.Fprintln(a.out, value)
+//				return nil
+//			},
+//		}
+//	}
+//
+// Nothing may happen at package initialisation: "flux getattr" pays for every
+// variable of every command.
+//
+// Commands with subcommands: cmd := a.group("module COMMAND", "…"), then
+// cmd.AddCommand. A command whose operands begin another command line
+// (flux run, flux exec) calls ownArgs(cmd): options end at its first operand.
+//
+// # Output
+//
+// a.out is a buffered standard output, flushed when the command ends and by
+// a.flush; a.err is standard error; a.in standard input. Tables are printed
+// with the format engine of package outfmt. a.color(when) tells whether to
+// colour; colorFlag adds the --color option.
+//
+// # Errors
+//
+// A command returns its error; Main prints it, once, as "flux-NAME: text" and
+// exits 1. Commands that scripts know as strict ones (style pyStyle in the
+// table) print "flux-NAME: ERROR: text" and exit 2 on usage errors, where the
+// others (cStyle) exit 1:
+//
+//	return err                            // the service's own words
+//	return fail("load %s: %v", name, err) // words before them
+//	return failStatus(2, "…")             // another status
+//	return exitStatus(7)                  // no words
+//	return usageError("missing NAME")     // with a hint at --help
+//
+// fail keeps the errno of its last error: errors.Is(err, syscall.ENOENT).
+//
+// # Environment
+//
+// Before a command runs, the environment is set up for its children as
+// flux-environment(7) says. "flux NAME" of other packages are found in
+// FLUX_EXEC_PATH and PATH, as flux-NAME or flux-NAME.py.
 package cli

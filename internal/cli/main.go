@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Main runs the command line args (without the program's name) and returns the
+// exit status.
+func Main(args []string) int {
+	a := newApp()
+	defer a.close()
+	opts, rest, err := parseFront(args)
+	switch {
+	case err != nil:
+		fmt.Fprintf(a.err, "flux: %v\nTry `flux --help' for more information.\n", err)
+		return 1
+	case opts.help:
+		printSummary(a.out)
+		return 0
+	case opts.version:
+		rest = []string{"version"}
+	case len(rest) == 0:
+		printSummary(a.err)
+		return 1
+	}
+	if err := setEnvironment(); err != nil {
+		fmt.Fprintf(a.err, "flux: %v\n", err)
+		return 1
+	}
+	if opts.parents != 0 {
+		if err := a.enterParent(opts.parents); err != nil {
+			fmt.Fprintf(a.err, "flux: %s\n", errorText(err))
+			return 1
+		}
+	}
+	if opts.verbose {
+		printEnvironment(a.err)
+	}
+	return a.dispatch(rest, opts.verbose)
+}
+
+// dispatch runs the command that args begin with: a directory's own program, a
+// developer's override, one of ours, or somebody else's.
+func (a *app) dispatch(args []string, verbose bool) int {
+	name := args[0]
+	if strings.Contains(name, "/") {
+		return a.execProgram(name, args, verbose)
+	}
+	if path := findOverride(name); path != "" {
+		return a.execProgram(path, args, verbose)
+	}
+	if c, ok := lookup(name); ok {
+		return a.run(c, args[1:])
+	}
+	if strings.HasPrefix(name, "__complete") {
+		return a.complete(args)
+	}
+	if path := findExternal(name); path != "" {
+		return a.execProgram(path, args, verbose)
+	}
+	if strings.HasPrefix(name, "python") {
+		return a.run(pythonVersion(name), args[1:])
+	}
+	a.unknownCommand(name)
+	return 1
+}
+
+// run executes one of our commands. Only its own part of the tree of commands
+// is built. A long option that is the beginning of a single one's name stands
+// for that; since options keep state, the retry is on a new tree.
+func (a *app) run(c command, args []string) int {
+	a.name, a.style = c.name, c.style
+	for {
+		root := newRoot()
+		root.AddCommand(c.new(a))
+		root.SetArgs(append([]string{c.name}, args...))
+		cmd, err := root.ExecuteC()
+		if again, ok := completeOption(cmd, err, args); ok {
+			args = again
+			continue
+		}
+		a.flush()
+		return a.report(cmd, err)
+	}
+}
+
+// newRoot is the tree's root; help and completion are ours.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{Use: "flux", SilenceErrors: true, SilenceUsage: true}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { printHelp(cmd.OutOrStdout(), cmd) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return &statusError{text: err.Error(), cause: err, usage: true}
+	})
+	return root
+}
+
+// completeOption writes out a long option that was abbreviated.
+func completeOption(cmd *cobra.Command, err error, args []string) ([]string, bool) {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
+		return nil, false
+	}
+	part := unknown.GetSpecifiedName()
+	var found []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if strings.HasPrefix(f.Name, part) && !f.Hidden {
+			found = append(found, f.Name)
+		}
+	})
+	if len(found) != 1 || part == "" {
+		return nil, false
+	}
+	for i, arg := range args {
+		name, value, has := strings.Cut(arg, "=")
+		if name != "--"+part {
+			continue
+		}
+		again := slices.Clone(args)
+		again[i] = "--" + found[0]
+		if has {
+			again[i] += "=" + value
+		}
+		return again, true
+	}
+	return nil, false
+}
+
+// report prints an error in the command's style and tells its exit status.
+func (a *app) report(cmd *cobra.Command, err error) int {
+	if err == nil {
+		return 0
+	}
+	var status ExitError
+	if errors.As(err, &status) {
+		return int(status)
+	}
+	var e *statusError
+	if !errors.As(err, &e) {
+		e = &statusError{status: 1, text: errorText(err)}
+		if isCobraUsage(err) {
+			e = &statusError{text: err.Error(), usage: true}
+		}
+	}
+	if e.usage {
+		return a.reportUsage(cmd, e)
+	}
+	if e.text != "" {
+		fmt.Fprintf(a.err, "flux-%s: %s%s\n", a.name, a.errorMark(), e.text)
+	}
+	return e.status
+}
+
+func (a *app) errorMark() string {
+	if a.style == pyStyle {
+		return "ERROR: "
+	}
+	return ""
+}
+
+// warnf prints a line about something that is not fatal.
+func (a *app) warnf(format string, args ...any) {
+	a.flush()
+	fmt.Fprintf(a.err, "flux-%s: %s\n", a.name, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package cli
+
+import "github.com/spf13/cobra"
+
+// style is how a command words its errors and what it exits with on a mistake
+// in its usage; scripts depend on both.
+type style int
+
+const (
+	cStyle  style = iota // "flux-NAME: text", usage errors exit 1
+	pyStyle              // "flux-NAME: ERROR: text", usage errors exit 2
+)
+
+// section is where "flux --help" lists a command.
+type section int
+
+const (
+	unlisted section = iota
+	submitting
+	jobs
+	instance
+	other
+)
+
+// sectionTitles are the headings of "flux --help", in its order.
+var sectionTitles = [...]string{
+	submitting: "start work",
+	jobs:       "follow and change jobs",
+	instance:   "look at the instance",
+	other:      "everything else",
+}
+
+// command is a row of the table of commands. new is nil for rows that are
+// another row's second name in the help.
+type command struct {
+	name    string
+	section section
+	style   style
+	short   string
+	new     func(*app) *cobra.Command
+}
+
+// commandTable lists every command, in the order of "flux --help".
+func commandTable() []command {
+	return []command{
+		{"start", other, cStyle, "start an instance", func(*app) *cobra.Command { return newStart() }},
+		{"broker", unlisted, cStyle, "run a broker", func(*app) *cobra.Command { return newBroker() }},
+		{"completion", unlisted, cStyle, "print a shell's completion script", newCompletion},
+		{"env", other, cStyle, "print the environment of commands, or run one in it", newEnv},
+		{"help", unlisted, cStyle, "show a command's manual page", newHelp},
+		{"python", unlisted, cStyle, "run Python with Flux's modules in reach", newPython},
+		{"version", other, cStyle, "show the versions of commands and broker", newVersion},
+	}
+}
+
+// lookup finds a command's row.
+func lookup(name string) (command, bool) {
+	for _, c := range commandTable() {
+		if c.name == name && c.new != nil {
+			return c, true
+		}
+	}
+	return command{}, false
+}
