@@ -3,6 +3,8 @@
 package constraint
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -88,13 +90,19 @@ func ranksLeaf(op string, values jsontext.Value) (Leaf[Node], error) {
 	if err != nil {
 		return nil, err
 	}
-	ranks := idset.New()
+	var runs []idset.Range
 	for _, s := range sets {
 		set, err := idset.Parse(s)
 		if err != nil {
 			return nil, errorf("invalid idset '%.64s' in constraint: %v", s, err)
 		}
-		ranks = ranks.Union(set)
+		runs = slices.AppendSeq(runs, set.Ranges())
+	}
+	// Added in ascending order, each costs the same.
+	slices.SortFunc(runs, func(a, b idset.Range) int { return cmp.Compare(a.Lo, b.Lo) })
+	ranks := idset.New()
+	for _, run := range runs {
+		ranks.AddRange(run.Lo, run.Hi)
 	}
 	return func(n Node) bool { return ranks.Contains(n.Rank()) }, nil
 }
