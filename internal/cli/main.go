@@ -5,11 +5,9 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // Main runs the command line args (without the program's name) and returns the
@@ -80,8 +78,12 @@ func (a *app) run(c command, args []string) int {
 	a.name, a.style = c.name, c.style
 	for {
 		root := newRoot()
-		root.AddCommand(c.new(a))
-		root.SetArgs(append([]string{c.name}, args...))
+		tree := c.new(a)
+		if c.style == cStyle {
+			endOptionsEarly(tree)
+		}
+		root.AddCommand(tree)
+		root.SetArgs(attachValues(root, append([]string{c.name}, args...)))
 		cmd, err := root.ExecuteC()
 		if again, ok := completeOption(cmd, err, args); ok {
 			args = again
@@ -89,6 +91,15 @@ func (a *app) run(c command, args []string) int {
 		}
 		a.flush()
 		return a.report(cmd, err)
+	}
+}
+
+// endOptionsEarly makes options end at the first operand throughout a tree, so
+// that operands may begin with a dash: flux setattr NAME -1.
+func endOptionsEarly(cmd *cobra.Command) {
+	ownArgs(cmd)
+	for _, c := range cmd.Commands() {
+		endOptionsEarly(c)
 	}
 }
 
@@ -102,37 +113,6 @@ func newRoot() *cobra.Command {
 		return &statusError{text: err.Error(), cause: err, usage: true}
 	})
 	return root
-}
-
-// completeOption writes out a long option that was abbreviated.
-func completeOption(cmd *cobra.Command, err error, args []string) ([]string, bool) {
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) || unknown.GetSpecifiedShortnames() != "" {
-		return nil, false
-	}
-	part := unknown.GetSpecifiedName()
-	var found []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if strings.HasPrefix(f.Name, part) && !f.Hidden {
-			found = append(found, f.Name)
-		}
-	})
-	if len(found) != 1 || part == "" {
-		return nil, false
-	}
-	for i, arg := range args {
-		name, value, has := strings.Cut(arg, "=")
-		if name != "--"+part {
-			continue
-		}
-		again := slices.Clone(args)
-		again[i] = "--" + found[0]
-		if has {
-			again[i] += "=" + value
-		}
-		return again, true
-	}
-	return nil, false
 }
 
 // report prints an error in the command's style and tells its exit status.

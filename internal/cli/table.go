@@ -47,6 +47,12 @@ func commandTable() []command {
 	return []command{
 		{"start", other, cStyle, "start an instance", func(*app) *cobra.Command { return newStart() }},
 		{"broker", unlisted, cStyle, "run a broker", func(*app) *cobra.Command { return newBroker() }},
+		{"getattr", instance, cStyle, "print a broker attribute", newGetattr},
+		{"setattr", instance, cStyle, "set a broker attribute", newSetattr},
+		{"lsattr", instance, cStyle, "list broker attributes", newLsattr},
+		{"dmesg", instance, cStyle, "print or clear the broker's log", newDmesg},
+		{"ping", instance, cStyle, "measure the round trip to a service", newPing},
+		{"logger", unlisted, cStyle, "write to the broker's log", newLogger},
 		{"completion", unlisted, cStyle, "print a shell's completion script", newCompletion},
 		{"env", other, cStyle, "print the environment of commands, or run one in it", newEnv},
 		{"help", unlisted, cStyle, "show a command's manual page", newHelp},

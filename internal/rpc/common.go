@@ -56,3 +56,21 @@ func NewRusage(r *syscall.Rusage) *Rusage {
 }
 
 func seconds(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
+
+// Ping is NAME.ping: seq counts requests; the time is the sender's own.
+type Ping struct {
+	Seq  int    `json:"seq"`
+	Sec  int64  `json:"time.tv_sec"`
+	Nsec int64  `json:"time.tv_nsec"`
+	Pad  string `json:"pad"`
+}
+
+// PingAnswer answers NAME.ping: the request, the route it took ("a!b!c"), whom
+// the service saw as its sender, and where it is.
+type PingAnswer struct {
+	Ping
+	Route    string `json:"route"`
+	UserID   uint32 `json:"userid"`
+	Rolemask uint32 `json:"rolemask"`
+	Rank     uint32 `json:"rank"`
+}
