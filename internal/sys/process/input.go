@@ -34,7 +34,7 @@ func NewInput(w io.WriteCloser, size int, credit func(n int)) *Input {
 	return &Input{w: w, size: size, credit: credit}
 }
 
-// Write takes over b. EOVERFLOW when the buffer has no room for it: the
+// Write takes over b. ENOSPC when the buffer has no room for it: the
 // sender has overrun its credit. What comes after the end is dropped.
 func (i *Input) Write(b []byte) error {
 	if len(b) == 0 {
@@ -46,7 +46,7 @@ func (i *Input) Write(b []byte) error {
 		return nil
 	}
 	if i.held+len(b) > i.size {
-		return fmt.Errorf("input of %d bytes does not fit the %d left: %w", len(b), i.size-i.held, syscall.EOVERFLOW)
+		return fmt.Errorf("input of %d bytes does not fit the %d left: %w", len(b), i.size-i.held, syscall.ENOSPC)
 	}
 	i.held += len(b)
 	i.queue = append(i.queue, b)

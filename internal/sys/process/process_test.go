@@ -259,7 +259,7 @@ func TestInputCredit(t *testing.T) {
 	if err := errors.Join(in.Write([]byte("12345")), in.Write([]byte("67890"))); err != nil {
 		t.Fatal(err)
 	}
-	if err := in.Write([]byte("x")); !errors.Is(err, syscall.EOVERFLOW) {
+	if err := in.Write([]byte("x")); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("overrun: %v", err)
 	}
 	buf := make([]byte, 5)
