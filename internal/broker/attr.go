@@ -3,7 +3,6 @@
 package broker
 
 import (
-	"fmt"
 	"sort"
 	"sync"
 	"syscall"
@@ -11,60 +10,49 @@ import (
 	"goflux/internal/message"
 )
 
-// AttrFlag says how an attribute behaves (flux-broker-attributes(7)).
-type AttrFlag uint8
-
-// Attribute flags. Runtime attributes may be set by the owner at any time;
-// Readonly ones may not be set on the command line either. Attributes that are
-// neither may be set on the command line only.
-const (
-	AttrReadonly AttrFlag = 1 << iota
-	AttrRuntime
-	AttrConfig // overrides the configuration key of the same name
-)
-
-// attrImmutable is the flag of attr.get by which clients know that they may
-// keep the value.
-const attrImmutable = 1
-
 // Attrs is the broker's attribute table. Its methods may be called from any
 // goroutine.
 type Attrs struct {
-	mu    sync.RWMutex
-	table map[string]*attr
+	mu     sync.RWMutex
+	table  map[string]*attr
+	checks map[string]func(value string) error
 }
 
+// attr is an attribute that has been set; unset is listed without a value.
 type attr struct {
 	value string
 	unset bool
-	flags AttrFlag
-	check func(value string) error // for runtime changes; may act on them
 }
 
 // NewAttrs returns an empty table.
-func NewAttrs() *Attrs { return &Attrs{table: map[string]*attr{}} }
-
-// Define adds an attribute with a default unless it is there already, and sets
-// how it behaves. check, when given, sees each change first and may refuse it.
-func (a *Attrs) Define(name, value string, flags AttrFlag, check func(string) error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if e := a.table[name]; e != nil {
-		e.flags, e.check = flags, check
-		return
-	}
-	a.table[name] = &attr{value: value, flags: flags, check: check}
+func NewAttrs() *Attrs {
+	return &Attrs{table: map[string]*attr{}, checks: map[string]func(string) error{}}
 }
 
-// DefineUnset adds an attribute that is listed but has no value yet.
-func (a *Attrs) DefineUnset(name string, flags AttrFlag) {
+// Check has each update of name by a user seen first by check, which may
+// refuse it, or act on it.
+func (a *Attrs) Check(name string, check func(value string) error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if e := a.table[name]; e != nil {
-		e.flags = flags
-		return
+	a.checks[name] = check
+}
+
+// Default sets a value unless there is one.
+func (a *Attrs) Default(name, value string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.table[name] == nil {
+		a.table[name] = &attr{value: value}
 	}
-	a.table[name] = &attr{unset: true, flags: flags}
+}
+
+// PutUnset lists an attribute that has no value.
+func (a *Attrs) PutUnset(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.table[name] == nil {
+		a.table[name] = &attr{unset: true}
+	}
 }
 
 // Get returns a value; false when there is none.
@@ -82,77 +70,92 @@ func (a *Attrs) Get(name string) (string, bool) {
 func (a *Attrs) Put(name, value string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if e := a.table[name]; e != nil {
-		e.value, e.unset = value, false
-		return
-	}
 	a.table[name] = &attr{value: value}
 }
 
-// SetCommandLine sets a value given by -S. EINVAL for a read-only one.
-func (a *Attrs) SetCommandLine(name, value string) error {
+// Delete drops an attribute for the broker's own part.
+func (a *Attrs) Delete(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	e := a.table[name]
-	if e == nil {
-		a.table[name] = &attr{value: value}
-		return nil
+	delete(a.table, name)
+}
+
+// SetCommandLine sets a value given by -S. ENOENT for an attribute that there
+// is not, EINVAL for a read-only one.
+func (a *Attrs) SetCommandLine(name, value string) error {
+	rule, ok := ruleOf(name)
+	if !ok {
+		return message.Errorf(syscall.ENOENT, "%s: unknown attribute", name)
 	}
-	if e.flags&AttrReadonly != 0 {
-		return message.Errorf(syscall.EINVAL, "attribute %s is read-only", name)
+	if rule&AttrReadonly != 0 {
+		return message.Errorf(syscall.EINVAL, "%s: attribute may not be set on the command line", name)
 	}
-	if e.check != nil {
-		if err := e.check(value); err != nil {
-			return fmt.Errorf("attribute %s: %w", name, err)
-		}
-	}
-	e.value, e.unset = value, false
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.table[name] = &attr{value: value}
 	return nil
 }
 
-// Set changes a value for the owner at run time. ENOENT when there is no such
-// attribute, EINVAL when it may not be updated.
-func (a *Attrs) Set(name, value string) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	e := a.table[name]
-	if e == nil {
-		a.table[name] = &attr{value: value, flags: AttrRuntime}
+// MaySet tells whether the owner may set name now: ENOENT for one that there
+// is not, EINVAL for one that is set and not to be updated, which force
+// overrides unless its value is one that clients keep (EPERM).
+func (a *Attrs) MaySet(name string, force bool) error {
+	rule, ok := ruleOf(name)
+	if !ok {
+		return message.Errorf(syscall.ENOENT, "unknown attribute")
+	}
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if a.table[name] == nil {
 		return nil
 	}
-	if e.flags&AttrRuntime == 0 {
+	switch {
+	case rule&AttrRuntime == 0 && !force:
 		return message.Errorf(syscall.EINVAL, "attribute may not be updated")
+	case rule&AttrImmutable != 0:
+		return syscall.EPERM
 	}
-	if e.check != nil {
-		if err := e.check(value); err != nil {
+	return nil
+}
+
+// Set changes a value for the owner at run time, within what [Attrs.MaySet]
+// allows. A check that refuses it gives the error, unless forced.
+func (a *Attrs) Set(name, value string, force bool) error {
+	if err := a.MaySet(name, force); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if check := a.checks[name]; check != nil && !force {
+		if err := check(value); err != nil {
 			return err
 		}
 	}
-	e.value, e.unset = value, false
+	a.table[name] = &attr{value: value}
 	return nil
 }
 
-// Remove deletes an attribute that may be updated at run time. ENOENT, EPERM.
+// Remove deletes an attribute, if it is there. EPERM for one that clients keep.
 func (a *Attrs) Remove(name string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	e := a.table[name]
-	if e == nil {
-		return syscall.ENOENT
+	if a.table[name] == nil {
+		return nil
 	}
-	if e.flags&AttrRuntime == 0 {
+	if rule, _ := ruleOf(name); rule&AttrImmutable != 0 {
 		return syscall.EPERM
 	}
 	delete(a.table, name)
 	return nil
 }
 
+// attrKept is the flag of attr.get that says that clients may keep the value.
+const attrKept = 1
+
 // flagsOf returns attr.get's flags.
 func (a *Attrs) flagsOf(name string) int {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	if e := a.table[name]; e != nil && e.flags&AttrRuntime == 0 {
-		return attrImmutable
+	if rule, _ := ruleOf(name); rule&AttrImmutable != 0 {
+		return attrKept
 	}
 	return 0
 }
@@ -176,7 +179,7 @@ func (a *Attrs) Immutable() map[string]string {
 	defer a.mu.RUnlock()
 	out := map[string]string{}
 	for n, e := range a.table {
-		if !e.unset && e.flags&AttrRuntime == 0 {
+		if rule, _ := ruleOf(n); !e.unset && rule&AttrImmutable != 0 {
 			out[n] = e.value
 		}
 	}

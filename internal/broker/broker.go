@@ -44,6 +44,7 @@ type Broker struct {
 	uuid   string
 	owner  uint32
 	config atomic.Pointer[map[string]any]
+	online atomic.Bool
 
 	mu       sync.Mutex
 	byName   map[string]*service.Registration
@@ -79,6 +80,9 @@ func New(opt Options) *Broker {
 	b.startCore()
 	return b
 }
+
+// Online lets clients' requests in; until then they are told to try later.
+func (b *Broker) Online() { b.online.Store(true) }
 
 // AddServices makes registrations loadable by name.
 func (b *Broker) AddServices(regs []*service.Registration) {
@@ -206,9 +210,6 @@ func (b *Broker) defineAttrs() {
 	b.attrs.Put("security.owner", strconv.FormatUint(uint64(b.owner), 10))
 	b.attrs.Put("broker.uuid", b.uuid)
 	b.attrs.Put("broker.pid", strconv.Itoa(os.Getpid()))
-	for _, name := range []string{"rank", "size", "security.owner", "broker.uuid", "broker.pid"} {
-		b.attrs.DefineUnset(name, AttrReadonly)
-	}
 }
 
 // NewUUID returns a random UUID (RFC 4122, version 4).

@@ -15,6 +15,7 @@ import (
 	"goflux/internal/link"
 	"goflux/internal/message"
 	"goflux/internal/service"
+	"goflux/internal/track"
 )
 
 // ConnectorLocal is the module that listens on the broker's unix socket and
@@ -126,7 +127,7 @@ func (c *connector) admit(nc *net.UnixConn) {
 		return
 	}
 	cl := &client{
-		router: c.b.router, id: NewUUID(), cred: cred,
+		b: c.b, router: c.b.router, id: NewUUID(), cred: cred,
 		owner: cred.IsOwner(), stream: link.NewStream(nc, 0),
 		contacted: map[contact]struct{}{},
 	}
@@ -183,6 +184,7 @@ func peerUID(nc *net.UnixConn) (uint32, error) {
 
 // client is a connected client: an endpoint.
 type client struct {
+	b      *Broker
 	router *Router
 	id     string
 	cred   message.Cred
@@ -191,7 +193,7 @@ type client struct {
 	// contacted are the services this client sent requests to: they are told
 	// when it goes away, since they may hold streams for it.
 	contacted map[contact]struct{}
-	track     tracker // requests this client serves
+	track     track.Tracker // requests this client serves
 }
 
 type contact struct {
@@ -203,10 +205,10 @@ type contact struct {
 // Deliver implements [Endpoint].
 func (cl *client) Deliver(m *message.Message) {
 	if m.Type == message.TypeRequest {
-		cl.track.request(m)
+		cl.track.Request(m)
 	}
 	if err := cl.stream.Send(m); err != nil && m.Type == message.TypeRequest {
-		cl.track.response(m)
+		cl.track.Forget(m)
 		cl.router.refuse(m, syscall.ENOSYS)
 	}
 }
@@ -223,11 +225,19 @@ func (cl *client) run() {
 	}
 	cl.router.Detach(cl.id)
 	cl.stream.Close()
-	for _, req := range cl.track.drain() {
+	for _, req := range cl.track.Drain() {
 		cl.router.respond(req.ErrorResponse(syscall.ENOSYS))
 	}
 	cl.farewell()
 }
+
+// early are the requests that are served before the broker has joined its
+// instance: what tells how far it is.
+var early = map[string]bool{
+	"state-machine.wait": true, "state-machine.get": true, "attr.get": true, "log.dmesg": true,
+}
+
+var errOffline = message.Errorf(syscall.EAGAIN, "Upstream Flux broker is offline. Try again later.")
 
 // receive stamps a message with the client's credential and routes it.
 func (cl *client) receive(m *message.Message) {
@@ -238,8 +248,14 @@ func (cl *client) receive(m *message.Message) {
 			cl.contacted[contact{m.Service(), m.NodeID, m.Flags & message.FlagUpstream}] = struct{}{}
 		}
 		m.Routes = nil // a client is a source, not a hop
+		if !cl.b.online.Load() && !early[m.Topic] {
+			if !m.Is(message.FlagNoResponse) {
+				cl.Deliver(m.ErrorResponse(errOffline))
+			}
+			return
+		}
 	case message.TypeResponse:
-		cl.track.response(m)
+		cl.track.Response(m)
 	case message.TypeEvent:
 		m.Sequence = 0
 	case message.TypeControl:

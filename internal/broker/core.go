@@ -38,7 +38,6 @@ func (b *Broker) startCore() {
 			panic("broker: core service " + n + ": " + err.Error())
 		}
 	}
-	b.defineLogAttrs()
 	b.core.start(nil)
 }
 
@@ -46,14 +45,18 @@ func (b *Broker) startCore() {
 var coreMethods = []service.Method{
 	service.Unary("attr.get", service.Guests, (*coreService).attrGet),
 	service.Unary("attr.list", service.Guests, (*coreService).attrList),
-	service.Unary("attr.set", service.Owner, (*coreService).attrSet),
+	service.Deferred("attr.set", service.Owner, (*coreService).attrSet),
 	service.Unary("attr.rm", service.Owner, (*coreService).attrRemove),
 	service.Unary("event.subscribe", service.Guests, (*coreService).subscribe),
 	service.Unary("event.unsubscribe", service.Guests, (*coreService).unsubscribe),
 	service.Raw("event.publish", service.Guests, (*coreService).publish),
+	service.Unary("broker.getenv", service.Owner, (*coreService).getenv),
+	service.Unary("broker.setenv", service.Owner, (*coreService).setenv),
+	service.Unary("broker.conf-builtin", service.Guests, (*coreService).confBuiltin),
 	service.Deferred("service.add", service.Guests, (*coreService).serviceAdd),
 	service.Deferred("service.remove", service.Guests, (*coreService).serviceRemove),
 	service.Raw("log.append", service.Owner, (*coreService).logAppend),
+	service.Unary("log.stats-get", service.Owner, (*coreService).logStats),
 	service.Unary("log.clear", service.Owner, (*coreService).logClear),
 	service.Deferred("log.dmesg", service.Owner, (*coreService).logDmesg),
 	service.Deferred("log.cancel", service.Owner, (*coreService).logCancel),
@@ -75,8 +78,24 @@ func (s *coreService) attrList(*service.Call, *rpc.Empty) (any, error) {
 	return rpc.AttrNames{Names: s.b.attrs.Names()}, nil
 }
 
-func (s *coreService) attrSet(_ *service.Call, req *rpc.AttrSet) (any, error) {
-	return nil, s.b.attrs.Set(req.Name, req.Value)
+func (s *coreService) attrSet(c *service.Call, req *rpc.AttrSet) {
+	if err := s.b.attrs.MaySet(req.Name, req.Force); err != nil {
+		c.Fail(err)
+		return
+	}
+	topic := redirectOf(req.Name)
+	if topic == "" || req.Force {
+		answer(c, s.b.attrs.Set(req.Name, req.Value, req.Force))
+		return
+	}
+	ask := service.Request{Topic: topic, NodeID: message.NodeAny, Payload: *req}
+	s.h.Request(ask, func(m *message.Message) {
+		err := m.Err()
+		if err == nil {
+			err = s.b.attrs.Set(req.Name, req.Value, req.Force)
+		}
+		answer(c, err)
+	})
 }
 
 func (s *coreService) attrRemove(_ *service.Call, req *rpc.Name) (any, error) {
@@ -111,7 +130,7 @@ func (s *coreService) unsubscribe(c *service.Call, req *rpc.Topic) (any, error) 
 // publish passes a follower's request on: the leader orders events.
 func (s *coreService) publish(c *service.Call) {
 	if s.h.Rank() != 0 {
-		s.b.core.track.response(c.Msg.ErrorResponse(syscall.ENOSYS)) // answered by the leader
+		s.b.core.track.Forget(c.Msg) // answered by the leader
 		s.b.router.Upstream(c.Msg)
 		return
 	}

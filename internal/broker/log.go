@@ -53,7 +53,7 @@ func (r LogRecord) Encode() []byte {
 
 // String is how dmesg prints it.
 func (r LogRecord) String() string {
-	return fmt.Sprintf("%s %s.%s[%d]: %s", r.Time.UTC().Format(logTime), r.App, r.Severity, r.Rank, r.Text)
+	return r.Time.UTC().Format(logTime) + " " + r.plain()
 }
 
 // maxLogText bounds one record; what is longer is cut.
@@ -102,17 +102,19 @@ type Log struct {
 	seq      uint64
 	onAppend func(LogRecord) // followers of dmesg
 
-	level, stderrLevel, criticalLevel, forwardLevel Severity
-	stderrLocal                                     bool
-	stderr, file                                    io.Writer
-	forward                                         func(LogRecord)
+	level, stderrLevel, criticalLevel, forwardLevel, syslogLevel Severity
+	stderrLocal                                                  bool
+	stderr, file                                                 io.Writer
+	syslog                                                       func(LogRecord)
+	forward                                                      func(LogRecord)
+	local, remote                                                int // records taken in
 }
 
 // NewLog returns a log with the documented defaults that copies to stderr.
 func NewLog(rank uint32, stderr io.Writer) *Log {
 	return &Log{
 		rank: rank, size: 1024, stderr: stderr,
-		level: SevDebug, stderrLevel: SevErr, criticalLevel: SevCrit, forwardLevel: SevErr,
+		level: SevDebug, stderrLevel: SevErr, criticalLevel: SevCrit, forwardLevel: SevErr, syslogLevel: SevErr,
 		forward: func(LogRecord) {}, onAppend: func(LogRecord) {},
 	}
 }
@@ -130,31 +132,55 @@ func (l *Log) Append(r LogRecord) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	local := r.Rank == l.rank
-	if local && r.Severity <= l.level {
-		l.store(r)
-		l.onAppend(r)
+	if local {
+		l.local++
+		if r.Severity <= l.level {
+			l.store(r)
+			l.onAppend(r)
+		}
+	} else {
+		l.remote++
 	}
-	line := r.String()
 	leader := l.rank == 0
 	switch {
-	case r.Severity <= l.criticalLevel && local, // never lost, wherever it happens
-		r.Severity <= l.stderrLevel && (l.stderrLocal && local || !l.stderrLocal && leader):
-		fmt.Fprintln(l.stderr, stderrLine(r))
+	case local && (r.Severity <= l.criticalLevel || r.Severity <= l.stderrLevel && l.stderrLocal), // never lost, wherever it happens
+		leader && !l.stderrLocal && r.Severity <= l.stderrLevel:
+		fmt.Fprintln(l.stderr, l.stderrLine(r))
 	}
 	if leader && l.file != nil {
-		fmt.Fprintln(l.file, line)
+		fmt.Fprintln(l.file, stampedLine(r))
 	}
 	if !leader && local && r.Severity <= l.forwardLevel {
 		l.forward(r)
 	}
+	if l.syslog != nil && r.Severity <= l.syslogLevel {
+		l.syslog(r)
+	}
 }
 
-// stderrLine has no timestamp: a terminal or the journal knows the time.
-func stderrLine(r LogRecord) string {
+// stderrLine has no timestamp but a level where each broker writes for itself:
+// that is what systemd wants.
+func (l *Log) stderrLine(r LogRecord) string {
+	if l.stderrLocal {
+		return fmt.Sprintf("<%d>%s", int(r.Severity), r.plain())
+	}
+	return stampedLine(r)
+}
+
+// fileTime is how the log file and the leader's stderr tell the time.
+const fileTime = "Jan 02 15:04:05.000000 MST 2006"
+
+func stampedLine(r LogRecord) string { return r.Time.Local().Format(fileTime) + " " + r.plain() }
+
+// plain is the record without its time.
+func (r LogRecord) plain() string {
 	return fmt.Sprintf("%s.%s[%d]: %s", r.App, r.Severity, r.Rank, r.Text)
 }
 
 func (l *Log) store(r LogRecord) {
+	if l.size == 0 {
+		return
+	}
 	l.seq++
 	if len(l.ring) < l.size {
 		l.ring = append(l.ring, r)
@@ -171,6 +197,22 @@ func (l *Log) Records() []LogRecord {
 	out := make([]LogRecord, 0, len(l.ring))
 	out = append(out, l.ring[l.next:]...)
 	return append(out, l.ring[:l.next]...)
+}
+
+// LogStats answers log.stats-get: records in the ring, ever put there, and taken
+// in from this broker and from others.
+type LogStats struct {
+	RingUsed int    `json:"ring-used"`
+	Count    uint64 `json:"count"`
+	Local    int    `json:"local"`
+	Remote   int    `json:"remote"`
+}
+
+// Stats counts records.
+func (l *Log) Stats() LogStats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return LogStats{len(l.ring), l.seq, l.local, l.remote}
 }
 
 // Clear empties the ring.

@@ -14,6 +14,7 @@ import (
 
 	"goflux/internal/message"
 	"goflux/internal/service"
+	"goflux/internal/track"
 )
 
 // ModState is a module's state (RFC 5, Status Request).
@@ -49,7 +50,7 @@ type module struct {
 	router *Router
 	box    *mailbox
 	log    *slog.Logger
-	track  tracker // requests being served here
+	track  track.Tracker // requests being served here
 	ctx    context.Context
 	cancel context.CancelFunc
 	work   sync.WaitGroup
@@ -215,7 +216,7 @@ func (m *module) finish() {
 			m.refuse(it.msg)
 		}
 	}
-	for _, req := range m.track.drain() {
+	for _, req := range m.track.Drain() {
 		m.router.respond(req.ErrorResponse(syscall.ENOSYS))
 	}
 	m.work.Wait()
@@ -225,7 +226,7 @@ func (m *module) finish() {
 
 func (m *module) refuse(msg *message.Message) {
 	if msg != nil && msg.Type == message.TypeRequest {
-		m.track.response(msg)
+		m.track.Forget(msg)
 		m.router.refuse(msg, syscall.ENOSYS)
 	}
 }
@@ -233,7 +234,7 @@ func (m *module) refuse(msg *message.Message) {
 // Deliver implements [Endpoint].
 func (m *module) Deliver(msg *message.Message) {
 	if msg.Type == message.TypeRequest {
-		m.track.request(msg)
+		m.track.Request(msg)
 		m.lastRx.Store(time.Now().UnixNano())
 	}
 	if !m.box.put(item{msg: msg}) && msg.Type == message.TypeRequest {
@@ -268,7 +269,7 @@ func (m *module) handle(it item) {
 func (m *module) serve(msg *message.Message) {
 	c := service.NewCall(msg, func(r *message.Message) {
 		m.counts.Tx.add(message.TypeResponse)
-		m.track.response(r)
+		m.track.Response(r)
 		m.router.Send(r)
 	})
 	if meth, ok := m.methods[msg.Topic]; ok {
@@ -287,7 +288,7 @@ func (m *module) serve(msg *message.Message) {
 		return
 	}
 	if m.reg.Relay {
-		m.track.response(msg.ErrorResponse(syscall.ENOSYS)) // the answer goes past here
+		m.track.Forget(msg) // the answer goes past here
 		m.router.Upstream(msg)
 		return
 	}

@@ -34,8 +34,9 @@ type Router struct {
 	subs     map[string]*subscriber
 	parent   Endpoint
 	parentID string
+	orphan   bool                // there was a parent and it is lost
 	children map[string]Endpoint // by the child's uuid: events go to all
-	next     func(rank uint32) (Endpoint, bool)
+	next     func(rank uint32) (child Endpoint, below bool)
 
 	seqMu sync.Mutex // orders the delivery of events, too
 	seq   uint32
@@ -86,15 +87,36 @@ func (r *Router) Detach(id string) {
 	}
 }
 
-// SetTree gives the router its links: the parent (nil on rank 0), and the hop
-// that leads towards a rank.
-func (r *Router) SetTree(parentID string, parent Endpoint, next func(rank uint32) (Endpoint, bool)) {
+// SetParent gives the router the link to the parent; the route id is added by
+// NameParent, once the parent has told it.
+func (r *Router) SetParent(parent Endpoint) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.parent, r.parentID, r.next = parent, parentID, next
-	if parent != nil {
-		r.ids[parentID] = parent
-	}
+	r.parent = parent
+}
+
+// NameParent makes the parent reachable by route id.
+func (r *Router) NameParent(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.parentID = id
+	r.ids[id] = r.parent
+}
+
+// LoseParent takes the parent away: what would go there fails from now on.
+func (r *Router) LoseParent() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.ids, r.parentID)
+	r.parent, r.orphan = nil, true
+}
+
+// SetNext tells the router which child's link leads to a rank that is below
+// this broker; nil when that child is not there.
+func (r *Router) SetNext(next func(rank uint32) (child Endpoint, below bool)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.next = next
 }
 
 // AttachChild adds a child broker's link: a route, and a receiver of events.
@@ -233,40 +255,42 @@ func (r *Router) target(m *message.Message) (Endpoint, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	upstream := m.Is(message.FlagUpstream)
-	switch {
-	case m.NodeID == message.NodeAny, upstream && m.NodeID != r.rank:
+	local := m.NodeID == message.NodeAny || upstream != (m.NodeID == r.rank)
+	if local {
 		if s, ok := r.services[m.Service()]; ok {
 			return s.ep, nil
 		}
-		if r.parent != nil {
-			return r.parent, nil
+		if m.NodeID == r.rank && !upstream || r.parent == nil && !r.orphan {
+			return nil, message.Errorf(syscall.ENOSYS, "No service matching %s is registered", m.Topic)
 		}
-	case upstream:
-		if r.parent != nil {
-			return r.parent, nil
-		}
-	case m.NodeID == r.rank:
-		if s, ok := r.services[m.Service()]; ok {
-			return s.ep, nil
-		}
-	default:
-		if ep, ok := r.next(m.NodeID); ok {
+	} else if !upstream {
+		if ep, below := r.next(m.NodeID); below && ep != nil {
 			return ep, nil
+		} else if below {
+			return nil, syscall.EHOSTUNREACH
 		}
+	}
+	if r.parent == nil || cameFrom(m, r.parentID) {
 		return nil, syscall.EHOSTUNREACH
 	}
-	return nil, message.Errorf(syscall.ENOSYS,
-		"No service matching %s is registered", m.Topic)
+	return r.parent, nil
+}
+
+// cameFrom tells whether the last hop of a request was id: to send it back
+// would make it go round for ever.
+func cameFrom(m *message.Message, id string) bool {
+	n := len(m.Routes)
+	return n > 0 && id != "" && m.Routes[n-1] == id
 }
 
 // Upstream routes a request to the parent whatever services are here: what a
-// relay does. ENOSYS on the root.
+// relay does. EHOSTUNREACH on the root.
 func (r *Router) Upstream(m *message.Message) {
 	r.mu.RLock()
 	parent := r.parent
 	r.mu.RUnlock()
 	if parent == nil {
-		r.refuse(m, syscall.ENOSYS)
+		r.refuse(m, syscall.EHOSTUNREACH)
 		return
 	}
 	parent.Deliver(m)

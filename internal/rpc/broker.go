@@ -13,10 +13,11 @@ type AttrValue struct {
 	Flags int    `json:"flags"`
 }
 
-// AttrSet is attr.set.
+// AttrSet is attr.set. Force overrides the rule against updates.
 type AttrSet struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
+	Force bool   `json:"force,omitzero"`
 }
 
 // AttrNames answers attr.list.
@@ -55,4 +56,29 @@ type Dmesg struct {
 // Matchtag is the payload of requests that cancel a stream.
 type Matchtag struct {
 	Matchtag uint32 `json:"matchtag"`
+}
+
+// EnvNames is broker.getenv.
+type EnvNames struct {
+	Names []string `json:"names"`
+}
+
+// Env answers broker.getenv: the variables that are set.
+type Env struct {
+	Env map[string]string `json:"env"`
+}
+
+// EnvSet is broker.setenv; null unsets a variable.
+type EnvSet struct {
+	Env map[string]*string `json:"env"`
+}
+
+// ConfKeys is broker.conf-builtin.
+type ConfKeys struct {
+	Keys []string `json:"keys"`
+}
+
+// ConfValues answers broker.conf-builtin.
+type ConfValues struct {
+	Values map[string]string `json:"values"`
 }
