@@ -11,10 +11,11 @@ import (
 // Attributes returns the attributes section. It belongs to j.
 func (j *Jobspec) Attributes() jsontext.Value { return j.rawAttributes }
 
-// Attr returns the attribute named by a dotted path, or nil. A path that does
-// not begin with "attributes." is below it, and one that does not name the
-// system or user section is below system: "duration", "system.duration" and
-// "attributes.system.duration" are the same. The value belongs to j.
+// Attr returns the attribute named by a dotted path, or nil. A path that begins
+// with "attributes." is complete. Others are below it, and those that do not
+// name the system or user section are below system: "duration",
+// "system.duration" and "attributes.system.duration" are the same. The value
+// belongs to j.
 func (j *Jobspec) Attr(path string) jsontext.Value {
 	v := j.rawAttributes
 	for _, name := range attrPath(path) {
@@ -54,7 +55,9 @@ func (j *Jobspec) DeleteAttr(path string) error {
 
 // attrPath splits a path and supplies what it leaves out.
 func attrPath(path string) []string {
-	path = strings.TrimPrefix(path, "attributes.")
+	if rest, complete := strings.CutPrefix(path, "attributes."); complete {
+		return strings.Split(rest, ".")
+	}
 	if !strings.HasPrefix(path, "system.") && !strings.HasPrefix(path, "user.") &&
 		path != "system" && path != "user" {
 		path = "system." + path
