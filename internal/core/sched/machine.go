@@ -115,16 +115,14 @@ func (m *Machine) remove(w *waiting) {
 // Check says whether the inventory, idle and up, could satisfy a request; if
 // not, by an *InfeasibleError.
 func (m *Machine) Check(r *Request) error {
-	if r.key == "" {
-		r.key = r.String()
-	}
-	err, known := m.verdict[r.key]
+	key := r.String()
+	err, known := m.verdict[key]
 	if !known {
 		err = m.pool.feasible(r)
 		if len(m.verdict) >= maxVerdicts {
 			clear(m.verdict)
 		}
-		m.verdict[r.key] = err
+		m.verdict[key] = err
 	}
 	return err
 }

@@ -102,6 +102,20 @@ func TestRanges(t *testing.T) {
 	}
 }
 
+// TestRangeWithGPUs: what is cut off a range to make it acceptable is cut off
+// cores and GPUs alike.
+func TestRangeWithGPUs(t *testing.T) {
+	powers, err := jobspec.ParseCount("1-32:2:*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv := inventory(t, rset.ConfigEntry{Hosts: "n[0-1]", Cores: "0-7", GPUs: "0-2"})
+	effects, _ := New(inv).Step(0, Up{inv.Ranks()}, Submit{1, 16, &Request{Slots: powers, Cores: 2, GPUs: 1}})
+	if got := effects[0].String(); got != "alloc "+jobid.ID(1).String()+" rank0/core[0-5],gpu[0-2] rank1/core[0-1],gpu0" {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestParseDepth(t *testing.T) {
 	for arg, want := range map[string]string{
 		"queue-depth=4":         "4 true <nil>",

@@ -23,8 +23,6 @@ type Request struct {
 	Duration float64
 	// Constraint on nodes (RFC 31), nil for none.
 	Constraint *constraint.NodeExpr
-
-	key string // equal for equal requests, Duration aside
 }
 
 // NewRequest reads the request from a jobspec. An error wraps EINVAL; a job
@@ -51,7 +49,6 @@ func NewRequest(j *jobspec.Jobspec) (*Request, error) {
 			return nil, err
 		}
 	}
-	r.key = r.String()
 	return r, nil
 }
 
@@ -61,7 +58,8 @@ func (r *Request) onNode() (cores, gpus int64) {
 	return r.Slots.Min() * r.Cores, r.Slots.Min() * r.GPUs
 }
 
-// String is the request in the manner of the command line.
+// String is the request for people. It says all but the duration, so requests
+// that print alike are equally feasible.
 func (r *Request) String() string {
 	s := fmt.Sprintf("%v slots of %d cores", r.Slots, r.Cores)
 	if r.GPUs > 0 {
