@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package job
+
+import (
+	"fmt"
+	"slices"
+	"syscall"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"goflux/eventlog"
+	"goflux/internal/message"
+)
+
+// This file is what may happen to a job: requests of users, and answers of the
+// scheduler and the execution service.
+
+// SetUrgency changes the urgency and with it the priority.
+func (m *Machine) SetUrgency(now float64, j *Job, userid uint32, urgency int) {
+	m.post(now, j, "urgency", urgencyContext{UserID: userid, Urgency: urgency})
+	m.reprioritize(now, j)
+}
+
+// reprioritize gives a job that has a priority the one it should have now.
+func (m *Machine) reprioritize(now float64, j *Job) {
+	p := PriorityOf(j)
+	if j.State != Sched || p == j.Priority {
+		return
+	}
+	queued, asked := j.run.queued, j.run.allocating
+	m.dequeue(j) // the trees are ordered by priority
+	if asked {
+		m.asked.Delete(j)
+	}
+	m.post(now, j, "priority", priorityContext{p})
+	switch {
+	case asked && p > 0:
+		m.asked.Set(j)
+		m.emit(Prioritize{j.ID, p})
+	case asked:
+		m.asked.Set(j)
+		if !j.run.canceling {
+			j.run.canceling = true
+			m.emit(CancelAlloc{j.ID})
+		}
+	case queued && p > 0:
+		m.enqueue(j)
+	}
+	m.advance(now, j)
+}
+
+// Raise posts an exception. Of severity zero it ends the job.
+func (m *Machine) Raise(now float64, j *Job, x Exception) { m.RaiseWith(now, j, x, nil) }
+
+// RaiseWith is Raise with further keys of the event's context.
+func (m *Machine) RaiseWith(now float64, j *Job, x Exception, extra map[string]any) {
+	var ctx any = x
+	if len(extra) > 0 {
+		all := map[string]any{"type": x.Type, "severity": x.Severity, "note": x.Note}
+		if x.UserID != 0 {
+			all["userid"] = x.UserID
+		}
+		for k, v := range extra {
+			all[k] = v
+		}
+		ctx = all
+	}
+	m.post(now, j, "exception", ctx)
+	m.advance(now, j)
+}
+
+// Memo posts a memo event.
+func (m *Machine) Memo(now float64, j *Job, memo map[string]any) { m.post(now, j, "memo", memo) }
+
+// Event posts any event, refusing one that the job's state does not allow
+// (EINVAL).
+func (m *Machine) Event(now float64, j *Job, name string, ctx jsontext.Value) error {
+	e := eventlog.Entry{Timestamp: now, Name: name}
+	if ctx != nil {
+		e.Context = []byte(ctx)
+	}
+	if err := e.Validate(); err != nil {
+		return message.Errorf(syscall.EINVAL, "%v", err)
+	}
+	if err := m.apply(j, e); err != nil {
+		return message.Errorf(syscall.EINVAL, "%v", err)
+	}
+	m.advance(now, j)
+	return nil
+}
+
+// RemoveDependency says that a dependency is met. ENOENT when it is none.
+func (m *Machine) RemoveDependency(now float64, j *Job, description string) error {
+	if !slices.Contains(j.Dependencies, description) {
+		return syscall.ENOENT
+	}
+	m.post(now, j, "dependency-remove", descriptionContext{Description: description})
+	m.advance(now, j)
+	return nil
+}
+
+// SchedulerReady says that a scheduler takes limit alloc requests at once (-1:
+// any number).
+func (m *Machine) SchedulerReady(limit int) {
+	m.limit = limit
+	m.fill()
+}
+
+// SchedulerGone says that the scheduler has left: what it was asked is asked
+// again when the next is ready.
+func (m *Machine) SchedulerGone(now float64) {
+	m.limit = 0
+	asked := m.asked.Items()
+	m.asked.Clear()
+	for _, j := range asked {
+		j.run.allocating, j.run.canceling = false, false
+		m.advance(now, j)
+	}
+}
+
+// Allocated is the scheduler's success: R, and annotations to merge.
+func (m *Machine) Allocated(now float64, j *Job, r jsontext.Value, annotations map[string]any) {
+	if !m.answered(j) {
+		return
+	}
+	j.R = r
+	if annotations != nil {
+		j.Annotate(annotations)
+	}
+	if j.State != Sched { // canceled meanwhile
+		m.emit(Free{j.ID, r})
+		m.advance(now, j)
+		m.fill()
+		return
+	}
+	m.post(now, j, "alloc", allocContext{Annotations: j.Annotations})
+	m.advance(now, j)
+	m.fill()
+}
+
+// Denied is the scheduler's refusal for good.
+func (m *Machine) Denied(now float64, j *Job, note string) {
+	if !m.answered(j) {
+		return
+	}
+	j.Annotations = withoutSched(j.Annotations)
+	if j.State == Sched {
+		m.post(now, j, "exception", Exception{Type: "alloc", Severity: 0, Note: note})
+	}
+	m.advance(now, j)
+	m.fill()
+}
+
+// AllocCanceled is the scheduler's answer to CancelAlloc.
+func (m *Machine) AllocCanceled(now float64, j *Job) {
+	if !m.answered(j) {
+		return
+	}
+	j.Annotations = withoutSched(j.Annotations)
+	m.advance(now, j)
+	m.fill()
+}
+
+// Annotated are annotations of a pending request.
+func (m *Machine) Annotated(j *Job, annotations map[string]any) { j.Annotate(annotations) }
+
+// answered retires an alloc request; false when there was none.
+func (m *Machine) answered(j *Job) bool {
+	if !j.run.allocating {
+		return false
+	}
+	m.asked.Delete(j)
+	j.run.allocating, j.run.canceling = false, false
+	return true
+}
+
+func withoutSched(a map[string]any) map[string]any {
+	if _, ok := a["sched"]; !ok {
+		return a
+	}
+	return merge(a, map[string]any{"sched": nil})
+}
+
+// ExecReady says that an execution service has announced itself: jobs that
+// should run are given to it. Those a former one was running are to be found
+// again by the new one.
+func (m *Machine) ExecReady(now float64) {
+	m.exec = true
+	for _, j := range m.jobs {
+		if j.run.executing {
+			j.run.executing = false
+		}
+		m.advance(now, j)
+	}
+}
+
+// ExecGone says that the execution service has left.
+func (m *Machine) ExecGone() { m.exec = false }
+
+// ExecStarted: the shells run.
+func (m *Machine) ExecStarted(now float64, j *Job) {
+	if !j.Started {
+		m.post(now, j, "start", nil)
+	}
+}
+
+// ExecReattached: the shells were found again; nothing changes.
+func (m *Machine) ExecReattached(*Job) {}
+
+// ExecFinished: the shells have ended, status being the greatest wait status.
+func (m *Machine) ExecFinished(now float64, j *Job, status int) {
+	if !j.Finished {
+		m.post(now, j, "finish", finishContext{status})
+		m.advance(now, j)
+	}
+}
+
+// ExecReleased: the resources on some ranks (an idset or "all") are no longer
+// used; final ends the execution.
+func (m *Machine) ExecReleased(now float64, j *Job, ranks string, final bool) {
+	if !j.run.executing {
+		return
+	}
+	if j.Started {
+		m.post(now, j, "release", releaseContext{Ranks: ranks, Final: final})
+	}
+	if !final {
+		return
+	}
+	j.run.executing = false
+	if j.Started && !j.Finished { // the service gave up
+		m.post(now, j, "finish", finishContext{1 << 8})
+	}
+	if j.State == Run { // it never started: RFC 32 lets that end without a finish
+		m.post(now, j, "exception", Exception{Type: "exec", Severity: 0, Note: "execution ended before the job started"})
+	}
+	m.advance(now, j)
+}
+
+// QueueStarted applies a change of a queue: jobs of stopped queues are taken
+// back from the scheduler, those of started ones are sent.
+func (m *Machine) QueuesChanged(now float64) {
+	for _, j := range m.jobs {
+		if j.State != Sched {
+			continue
+		}
+		if m.queues.Started(j.queueName()) {
+			m.enqueue(j)
+			continue
+		}
+		m.dequeue(j)
+		if j.run.allocating && !j.run.canceling {
+			j.run.canceling = true
+			m.emit(CancelAlloc{j.ID})
+		}
+	}
+	m.fill()
+}
+
+// ExceptionError checks an exception that a user wants to raise: type a word,
+// severity 0 to 7. EPROTO.
+func ExceptionError(kind string, severity int) error {
+	if kind == "" || slices.ContainsFunc([]byte(kind), func(c byte) bool { return c <= ' ' || c == '=' }) {
+		return message.Errorf(syscall.EPROTO, "%q is not an exception type", kind)
+	}
+	if severity < 0 || severity > 7 {
+		return message.Errorf(syscall.EPROTO, "invalid exception severity %s (0 to 7)", fmt.Sprint(severity))
+	}
+	return nil
+}

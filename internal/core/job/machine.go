@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package job
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/tidwall/btree"
+
+	"goflux/eventlog"
+	"goflux/internal/message"
+	"goflux/jobid"
+)
+
+// Machine is all active jobs. It is not safe for concurrent use.
+type Machine struct {
+	jobs map[jobid.ID]*Job
+	// queue holds the jobs whose alloc request is yet to be sent, asked those
+	// whose request is with the scheduler; both by priority, then by age.
+	queue, asked *btree.BTreeG[*Job]
+	// limit is how many requests the scheduler takes at once: 0 none (there
+	// is no scheduler), -1 any number.
+	limit int
+	// exec says that an execution service is there.
+	exec    bool
+	queues  *Queues
+	effects []Effect
+	counts  [Inactive + 1]int
+}
+
+// NewMachine returns a machine without jobs whose queues are qs.
+func NewMachine(qs *Queues) *Machine {
+	less := func(a, b *Job) bool {
+		if a.Priority != b.Priority {
+			return a.Priority > b.Priority
+		}
+		return a.ID < b.ID
+	}
+	opt := btree.Options{NoLocks: true}
+	return &Machine{
+		jobs:   map[jobid.ID]*Job{},
+		queue:  btree.NewBTreeGOptions(less, opt),
+		asked:  btree.NewBTreeGOptions(less, opt),
+		queues: qs,
+	}
+}
+
+// Job returns an active job, or nil.
+func (m *Machine) Job(id jobid.ID) *Job { return m.jobs[id] }
+
+// Jobs yields the active jobs, in no order.
+func (m *Machine) Jobs(yield func(*Job) bool) {
+	for _, j := range m.jobs {
+		if !yield(j) {
+			return
+		}
+	}
+}
+
+// Len is the number of active jobs, Count that of those in a state.
+func (m *Machine) Len() int          { return len(m.jobs) }
+func (m *Machine) Count(s State) int { return m.counts[s] }
+
+// QueueLen is how many jobs wait for their alloc request to be sent, Asked how
+// many requests are with the scheduler.
+func (m *Machine) QueueLen() int { return m.queue.Len() }
+func (m *Machine) Asked() int    { return m.asked.Len() }
+
+// Queues are the submission queues.
+func (m *Machine) Queues() *Queues { return m.queues }
+
+// Effects returns what has been decided since the last call.
+func (m *Machine) Effects() []Effect {
+	e := m.effects
+	m.effects = nil
+	return e
+}
+
+func (m *Machine) emit(e Effect) { m.effects = append(m.effects, e) }
+
+// Submission is a new job, validated.
+type Submission struct {
+	ID      jobid.ID
+	UserID  uint32
+	Urgency int
+	Flags   Flag
+	J       string
+	Request jsontext.Value
+	Job     *Job // filled in by the machine's caller: Jobspec
+}
+
+// Add takes in a new job: it posts submit and goes on from there. j has ID, J,
+// Request and Jobspec. hold lists dependencies to begin with.
+func (m *Machine) Add(now float64, j *Job, userid uint32, urgency int, flags Flag, dependencies []string) {
+	m.jobs[j.ID] = j
+	m.post(now, j, "submit", submitContext{UserID: userid, Urgency: urgency, Flags: int(flags), Version: 1})
+	m.post(now, j, "validate", nil)
+	for _, d := range dependencies {
+		m.post(now, j, "dependency-add", descriptionContext{Description: d})
+	}
+	m.advance(now, j)
+}
+
+// Restore takes in an active job of an earlier run, replayed from its log.
+// After all have been restored, Resume lets them go on.
+func (m *Machine) Restore(j *Job) {
+	m.jobs[j.ID] = j
+	m.counts[j.State]++
+}
+
+// Resume lets all restored jobs go on.
+func (m *Machine) Resume(now float64) {
+	for _, j := range m.jobs {
+		m.advance(now, j)
+	}
+}
+
+// post logs an event. An event the machine itself derives is always legal; if
+// it is not, the machine is broken and says so with all it knows.
+func (m *Machine) post(now float64, j *Job, name string, ctx any) {
+	e := eventlog.Entry{Timestamp: now, Name: name}
+	if ctx != nil {
+		b, err := message.Marshal(ctx)
+		if err != nil {
+			panic(fmt.Sprintf("job %s: context of %s: %v", j.ID, name, err))
+		}
+		e.Context = b
+	}
+	if err := m.apply(j, e); err != nil {
+		panic(fmt.Sprintf("%v\nlog:\n%s", err, j.Log))
+	}
+}
+
+// apply folds an event into the job and reports it.
+func (m *Machine) apply(j *Job, e eventlog.Entry) error {
+	before, at := j.State, len(j.Log)
+	if err := j.Apply(e); err != nil {
+		return err
+	}
+	if before != j.State || j.Events == 1 {
+		if j.Events > 1 {
+			m.counts[before]--
+		}
+		m.counts[j.State]++
+	}
+	m.emit(Logged{j, e, j.Log[at:len(j.Log):len(j.Log)]})
+	return nil
+}
+
+// advance does what the job's state calls for until it has to wait.
+func (m *Machine) advance(now float64, j *Job) {
+	for {
+		state := j.State
+		switch state {
+		case Depend:
+			if len(j.Dependencies) == 0 {
+				m.post(now, j, "depend", nil)
+			}
+		case Priority:
+			m.post(now, j, "priority", priorityContext{PriorityOf(j)})
+		case Sched:
+			m.enqueue(j)
+			m.fill()
+		case Run:
+			m.start(j)
+		case Cleanup:
+			m.cleanup(now, j)
+		case Inactive:
+			m.retire(j)
+		}
+		if j.State == state {
+			return
+		}
+	}
+}
+
+// PriorityOf is the default priority plugin: the urgency, or for an expedited
+// job the highest priority there is (RFC 30).
+func PriorityOf(j *Job) int64 {
+	if j.Urgency == UrgencyExpedite {
+		return PriorityMax
+	}
+	return int64(j.Urgency)
+}
+
+func (m *Machine) enqueue(j *Job) {
+	if j.run.queued || j.run.allocating || j.Priority <= 0 || !m.queues.Started(j.queueName()) {
+		return
+	}
+	j.run.queued = true
+	m.queue.Set(j)
+}
+
+func (m *Machine) dequeue(j *Job) {
+	if j.run.queued {
+		m.queue.Delete(j)
+		j.run.queued = false
+	}
+}
+
+// fill sends alloc requests as far as the scheduler takes them. When it takes
+// no more and the best job that waits is better than the worst that was sent,
+// the latter's request is taken back to make room.
+func (m *Machine) fill() {
+	for m.limit != 0 && m.queue.Len() > 0 {
+		best, _ := m.queue.Min()
+		if m.limit > 0 && m.asked.Len() >= m.limit {
+			worst, _ := m.asked.Max()
+			if best.Priority > worst.Priority && !worst.run.canceling {
+				worst.run.canceling = true
+				m.emit(CancelAlloc{worst.ID})
+			}
+			return
+		}
+		m.dequeue(best)
+		best.run.allocating = true
+		m.asked.Set(best)
+		m.emit(RequestAlloc{best})
+	}
+}
+
+// start asks for execution when nothing is in the way.
+func (m *Machine) start(j *Job) {
+	if j.run.executing || len(j.Prologs) > 0 || !m.exec {
+		return
+	}
+	j.run.executing = true
+	m.emit(StartExec{Job: j, Reattach: j.Started})
+}
+
+// cleanup takes back what is under way, frees the resources, and ends.
+func (m *Machine) cleanup(now float64, j *Job) {
+	m.dequeue(j)
+	if j.run.allocating {
+		if !j.run.canceling {
+			j.run.canceling = true
+			m.emit(CancelAlloc{j.ID})
+		}
+		return
+	}
+	if j.run.executing || len(j.Prologs) > 0 || len(j.Epilogs) > 0 {
+		return
+	}
+	if j.Allocated && j.Started && !j.Finished && m.exec {
+		// restarted: the shells must be found again before anything is freed
+		m.start(j)
+		return
+	}
+	if j.Allocated && j.Started && !j.Finished {
+		return // no execution service yet
+	}
+	if j.Allocated && !j.Freed {
+		m.post(now, j, "free", nil)
+		m.emit(Free{j.ID, j.R})
+	}
+	m.post(now, j, "clean", nil)
+}
+
+func (m *Machine) retire(j *Job) {
+	if j.run.retired {
+		return
+	}
+	j.run.retired = true
+	delete(m.jobs, j.ID)
+	m.counts[Inactive]--
+	m.emit(Retire{j})
+}
+
+func (j *Job) queueName() string {
+	if j.Jobspec == nil {
+		return ""
+	}
+	return j.Jobspec.Queue()
+}

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package job
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"goflux/jobid"
+	"goflux/jobspec"
+)
+
+const request = `{"version":1,"resources":[{"type":"slot","count":1,"with":[{"type":"core","count":1}],"label":"task"}],` +
+	`"tasks":[{"command":["true"],"slot":"task","count":{"per_slot":1}}],"attributes":{"system":{"duration":0}}}`
+
+const someR = `{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0"}}],"starttime":0.0,"expiration":0.0,"nodelist":["h"]}}`
+
+// world plays the scheduler and the execution service and keeps the time.
+type world struct {
+	t       interface{ Fatalf(string, ...any) }
+	m       *Machine
+	now     float64
+	nextID  jobid.ID
+	out     []string
+	asked   map[jobid.ID]*Job // with the scheduler
+	running map[jobid.ID]*Job // with the execution service
+	held    map[jobid.ID]bool // has resources
+	retired []*Job
+}
+
+func newWorld(t interface{ Fatalf(string, ...any) }) *world {
+	return &world{
+		t: t, m: NewMachine(NewQueues()), now: 1, nextID: 1,
+		asked: map[jobid.ID]*Job{}, running: map[jobid.ID]*Job{}, held: map[jobid.ID]bool{},
+	}
+}
+
+func (w *world) tick() float64 { w.now++; return w.now }
+
+func (w *world) submit(urgency int, deps ...string) *Job {
+	spec, err := jobspec.Parse([]byte(request))
+	if err != nil {
+		w.t.Fatalf("jobspec: %v", err)
+	}
+	j := &Job{ID: w.nextID, Request: []byte(request), Jobspec: spec}
+	w.nextID++
+	w.m.Add(w.tick(), j, 1000, urgency, 0, deps)
+	w.step()
+	return j
+}
+
+// step carries out the effects the way the services do and notes them.
+func (w *world) step() {
+	for _, e := range w.m.Effects() {
+		switch e := e.(type) {
+		case Logged:
+			w.note("%d %s", e.Job.ID, e.Entry.Name)
+		case RequestAlloc:
+			w.note("%d -> alloc", e.Job.ID)
+			if w.asked[e.Job.ID] != nil || w.held[e.Job.ID] {
+				w.t.Fatalf("job %d asks for resources twice", e.Job.ID)
+			}
+			w.asked[e.Job.ID] = e.Job
+		case CancelAlloc:
+			w.note("%d -> cancel", e.ID)
+			if w.asked[e.ID] == nil {
+				w.t.Fatalf("job %d: nothing to cancel", e.ID)
+			}
+		case Prioritize:
+			w.note("%d -> priority %d", e.ID, e.Priority)
+		case StartExec:
+			w.note("%d -> start", e.Job.ID)
+			if w.running[e.Job.ID] != nil || !w.held[e.Job.ID] {
+				w.t.Fatalf("job %d is started twice or without resources", e.Job.ID)
+			}
+			w.running[e.Job.ID] = e.Job
+		case Free:
+			w.note("%d -> free", e.ID)
+			if !w.held[e.ID] || w.running[e.ID] != nil {
+				w.t.Fatalf("job %d frees what it has not, or uses", e.ID)
+			}
+			delete(w.held, e.ID)
+		case Retire:
+			w.note("%d -> retire", e.Job.ID)
+			w.retired = append(w.retired, e.Job)
+		}
+	}
+}
+
+func (w *world) note(format string, args ...any) { w.out = append(w.out, fmt.Sprintf(format, args...)) }
+
+func (w *world) alloc(j *Job) {
+	delete(w.asked, j.ID)
+	w.held[j.ID] = true
+	w.m.Allocated(w.tick(), j, []byte(someR), nil)
+	w.step()
+}
+
+func (w *world) end(j *Job, status int) {
+	w.m.ExecFinished(w.tick(), j, status)
+	delete(w.running, j.ID)
+	w.m.ExecReleased(w.tick(), j, "all", true)
+	w.step()
+}
+
+func (w *world) took(t *testing.T, want string) {
+	t.Helper()
+	got := strings.Join(w.out, "\n")
+	w.out = nil
+	if want = strings.ReplaceAll(strings.TrimSpace(want), "\t", ""); got != want {
+		t.Errorf("steps differ (-want +got):\n%s", cmp.Diff(want, got))
+	}
+}
+
+func TestLife(t *testing.T) {
+	w := newWorld(t)
+	w.m.SchedulerReady(-1)
+	w.m.ExecReady(1)
+	j := w.submit(16)
+	w.took(t, `1 submit
+		1 validate
+		1 depend
+		1 priority
+		1 -> alloc`)
+	w.alloc(j)
+	w.took(t, "1 alloc\n1 -> start")
+	w.m.ExecStarted(w.tick(), j)
+	w.step()
+	w.end(j, 0)
+	w.took(t, "1 start\n1 finish\n1 release\n1 free\n1 -> free\n1 clean\n1 -> retire")
+	if !j.Success() || j.State != Inactive {
+		t.Errorf("state %s result %s", j.State, j.Result())
+	}
+}
+
+func TestHoldAndRelease(t *testing.T) {
+	w := newWorld(t)
+	w.m.SchedulerReady(-1)
+	j := w.submit(0)
+	w.took(t, "1 submit\n1 validate\n1 depend\n1 priority")
+	w.m.SetUrgency(w.tick(), j, 1000, 16)
+	w.step()
+	w.took(t, "1 urgency\n1 priority\n1 -> alloc")
+	w.m.SetUrgency(w.tick(), j, 1000, 0)
+	w.step()
+	w.took(t, "1 urgency\n1 priority\n1 -> cancel")
+	delete(w.asked, j.ID)
+	w.m.AllocCanceled(w.tick(), j)
+	w.step()
+	w.took(t, "")
+}
+
+func TestCancelWhilePending(t *testing.T) {
+	w := newWorld(t)
+	w.m.SchedulerReady(-1)
+	j := w.submit(16)
+	w.out = nil
+	w.m.Raise(w.tick(), j, Exception{Type: "cancel"})
+	w.step()
+	w.took(t, "1 exception\n1 -> cancel")
+	delete(w.asked, j.ID)
+	w.m.AllocCanceled(w.tick(), j)
+	w.step()
+	w.took(t, "1 clean\n1 -> retire")
+	if j.Result() != Canceled {
+		t.Errorf("result %s", j.Result())
+	}
+}
+
+// The scheduler's success crosses the cancellation: the resources go back.
+func TestAllocCrossesCancel(t *testing.T) {
+	w := newWorld(t)
+	w.m.SchedulerReady(-1)
+	j := w.submit(16)
+	w.m.Raise(w.tick(), j, Exception{Type: "cancel"})
+	w.step()
+	w.out = nil
+	w.alloc(j)
+	w.took(t, "1 -> free\n1 clean\n1 -> retire")
+}
+
+// With one request at a time a better job takes the place of a worse one.
+func TestLimitMakesRoom(t *testing.T) {
+	w := newWorld(t)
+	w.m.SchedulerReady(1)
+	a := w.submit(8)
+	w.submit(20)
+	w.took(t, "1 submit\n1 validate\n1 depend\n1 priority\n1 -> alloc\n2 submit\n2 validate\n2 depend\n2 priority\n1 -> cancel")
+	delete(w.asked, a.ID)
+	w.m.AllocCanceled(w.tick(), a)
+	w.step()
+	w.took(t, "2 -> alloc")
+}
+
+func TestDependencies(t *testing.T) {
+	w := newWorld(t)
+	j := w.submit(16, "a", "b")
+	for _, d := range []string{"b", "a"} {
+		if err := w.m.RemoveDependency(w.tick(), j, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.step()
+	w.took(t, "1 submit\n1 validate\n1 dependency-add\n1 dependency-add\n1 dependency-remove\n1 dependency-remove\n1 depend\n1 priority")
+	if err := w.m.RemoveDependency(w.tick(), j, "a"); err == nil {
+		t.Error("a dependency was removed twice")
+	}
+}
+
+func TestStoppedQueueTakesRequestsBack(t *testing.T) {
+	w := newWorld(t)
+	w.m.SchedulerReady(-1)
+	j := w.submit(16)
+	w.out = nil
+	w.m.Queues().Get("").Started = false
+	w.m.QueuesChanged(w.tick())
+	w.step()
+	w.took(t, "1 -> cancel")
+	delete(w.asked, j.ID)
+	w.m.AllocCanceled(w.tick(), j)
+	w.step()
+	w.took(t, "")
+	w.m.Queues().Get("").Started = true
+	w.m.QueuesChanged(w.tick())
+	w.step()
+	w.took(t, "1 -> alloc")
+}
+
+func TestApplyRefuses(t *testing.T) {
+	for _, log := range []string{
+		`{"timestamp":1.0,"name":"validate"}`,
+		submitLine + `{"timestamp":2.0,"name":"alloc"}`,
+		submitLine + `{"timestamp":2.0,"name":"validate"}` + "\n" + `{"timestamp":3.0,"name":"validate"}`,
+		submitLine + `{"timestamp":2.0,"name":"clean"}`,
+		submitLine + `{"timestamp":2.0,"name":"free"}`,
+		submitLine + submitLine,
+	} {
+		j := &Job{ID: 7}
+		if err := j.Replay([]byte(strings.TrimSuffix(log, "\n") + "\n")); err == nil {
+			t.Errorf("accepted:\n%s", log)
+		}
+	}
+}
+
+const submitLine = `{"timestamp":1.0,"name":"submit","context":{"userid":1,"urgency":16,"flags":0,"version":1}}` + "\n"
+
+// Whatever happens in whatever order: every job ends once, its log is a legal
+// walk, and replaying the log gives the live job.
+func TestRandomLives(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		limit := rapid.SampledFrom([]int{-1, 1, 2}).Draw(t, "limit")
+		w.m.SchedulerReady(limit)
+		w.m.ExecReady(1)
+		all := map[jobid.ID]*Job{}
+		n := rapid.IntRange(5, 60).Draw(t, "steps")
+		for range n {
+			w.random(t, all, limit)
+		}
+		w.drain(limit)
+		if w.m.Len() != 0 || len(w.retired) != len(all) || len(w.held) != 0 {
+			t.Fatalf("%d active, %d of %d retired, %d hold resources", w.m.Len(), len(w.retired), len(all), len(w.held))
+		}
+		for _, j := range all {
+			checkReplay(t, j)
+		}
+		for s := New; s <= Inactive; s *= 2 {
+			if w.m.Count(s) != 0 {
+				t.Fatalf("count of %s is %d", s, w.m.Count(s))
+			}
+		}
+	})
+}
+
+func (w *world) random(t *rapid.T, all map[jobid.ID]*Job, limit int) {
+	one := func(set map[jobid.ID]*Job) *Job {
+		if len(set) == 0 {
+			return nil
+		}
+		ids := make([]jobid.ID, 0, len(set))
+		for id := range set {
+			ids = append(ids, id)
+		}
+		slices.Sort(ids)
+		return set[rapid.SampledFrom(ids).Draw(t, "job")]
+	}
+	switch rapid.IntRange(0, 9).Draw(t, "what") {
+	case 0, 1:
+		j := w.submit(rapid.SampledFrom([]int{0, 8, 16, 31}).Draw(t, "urgency"))
+		all[j.ID] = j
+	case 2, 3:
+		if j := one(w.asked); j != nil {
+			w.alloc(j)
+		}
+	case 4:
+		if j := one(w.asked); j != nil {
+			delete(w.asked, j.ID)
+			if j.run.canceling {
+				w.m.AllocCanceled(w.tick(), j)
+			} else {
+				w.m.Denied(w.tick(), j, "no")
+			}
+		}
+	case 5:
+		if j := one(w.running); j != nil {
+			w.m.ExecStarted(w.tick(), j)
+		}
+	case 6:
+		if j := one(w.running); j != nil {
+			w.end(j, rapid.SampledFrom([]int{0, 256, 9}).Draw(t, "status"))
+		}
+	case 7:
+		if j := one(all); j != nil && j.State != Inactive {
+			w.m.Raise(w.tick(), j, Exception{Type: "cancel", Severity: rapid.IntRange(0, 1).Draw(t, "severity")})
+		}
+	case 8:
+		if j := one(all); j != nil && j.State&Pending != 0 {
+			w.m.SetUrgency(w.tick(), j, 1000, rapid.IntRange(0, 31).Draw(t, "urgency"))
+		}
+	case 9:
+		w.asked = map[jobid.ID]*Job{}
+		w.m.SchedulerGone(w.tick())
+		w.m.SchedulerReady(limit)
+	}
+	w.step()
+}
+
+// drain answers everything until no job is left.
+func (w *world) drain(int) {
+	for range 1000 {
+		if w.m.Len() == 0 {
+			return
+		}
+		for _, j := range w.asked {
+			delete(w.asked, j.ID)
+			if j.run.canceling {
+				w.m.AllocCanceled(w.tick(), j)
+			} else {
+				w.held[j.ID] = true
+				w.m.Allocated(w.tick(), j, []byte(someR), nil)
+			}
+			w.step()
+		}
+		for _, j := range w.running {
+			w.end(j, 0)
+		}
+		for j := range w.m.Jobs {
+			if j.State == Sched && j.Urgency == 0 {
+				w.m.Raise(w.tick(), j, Exception{Type: "cancel"})
+			}
+		}
+		w.step()
+	}
+}
+
+func checkReplay(t *rapid.T, j *Job) {
+	spec, _ := jobspec.Parse([]byte(request))
+	again := &Job{ID: j.ID, Request: j.Request, Jobspec: spec, R: j.R}
+	if err := again.Replay(j.Log); err != nil {
+		t.Fatalf("%v\n%s", err, j.Log)
+	}
+	if d := cmp.Diff(j, again, cmpopts.IgnoreUnexported(Job{}), cmpopts.IgnoreFields(Job{}, "Jobspec", "Annotations"), cmpopts.EquateEmpty()); d != "" {
+		t.Fatalf("replay differs from the live job:\n%s\n%s", d, j.Log)
+	}
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package job
+
+import "sort"
+
+// Queues are the submission queues: named ones, or a single anonymous one.
+type Queues struct {
+	anon  *Queue
+	named map[string]*Queue
+}
+
+// Queue is one queue: whether it takes jobs, and whether they are scheduled.
+type Queue struct {
+	Name          string `json:"name"`
+	Enabled       bool   `json:"enabled"`
+	DisableReason string `json:"disable_reason,omitzero"`
+	Started       bool   `json:"started"`
+	StopReason    string `json:"stop_reason,omitzero"`
+}
+
+// NewQueues returns the anonymous queue, enabled and started.
+func NewQueues() *Queues {
+	return &Queues{anon: &Queue{Enabled: true, Started: true}}
+}
+
+// Configure sets the named queues, keeping those that are there; with none,
+// the anonymous queue counts. New named queues are enabled but stopped.
+func (q *Queues) Configure(names []string) {
+	if len(names) == 0 {
+		q.named = nil
+		return
+	}
+	named := make(map[string]*Queue, len(names))
+	for _, n := range names {
+		if named[n] = q.named[n]; named[n] == nil {
+			named[n] = &Queue{Name: n, Enabled: true}
+		}
+	}
+	q.named = named
+}
+
+// Named reports whether there are named queues.
+func (q *Queues) Named() bool { return len(q.named) > 0 }
+
+// Get returns the queue of that name ("" is the anonymous one), or nil.
+func (q *Queues) Get(name string) *Queue {
+	if name == "" && !q.Named() {
+		return q.anon
+	}
+	return q.named[name]
+}
+
+// Started reports whether jobs of that queue are scheduled. A job whose queue
+// has been removed waits.
+func (q *Queues) Started(name string) bool {
+	qu := q.Get(name)
+	return qu != nil && qu.Started
+}
+
+// All returns the queues by name.
+func (q *Queues) All() []*Queue {
+	if !q.Named() {
+		return []*Queue{q.anon}
+	}
+	out := make([]*Queue, 0, len(q.named))
+	for _, qu := range q.named {
+		out = append(out, qu)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
+}

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package rpc
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"goflux/jobid"
+	"goflux/jobspec"
+)
+
+// JobSubmit is job-ingest.submit: J is the signed jobspec (RFC 15), flags are
+// 1 debug, 2 waitable, 4 novalidate.
+type JobSubmit struct {
+	J       string `json:"J"`
+	Urgency int    `json:"urgency"`
+	Flags   int    `json:"flags"`
+}
+
+// JobID is the payload of requests and answers that name a job.
+type JobID struct {
+	ID jobid.ID `json:"id"`
+}
+
+// JobRaise is job-manager.raise.
+type JobRaise struct {
+	ID       jobid.ID `json:"id"`
+	Type     string   `json:"type"`
+	Severity int      `json:"severity"`
+	Note     string   `json:"note,omitzero"`
+}
+
+// JobRaiseAll is job-manager.raiseall: on the jobs of userid (4294967295: of
+// all) in the states of the mask.
+type JobRaiseAll struct {
+	DryRun   bool   `json:"dry_run"`
+	UserID   uint32 `json:"userid"`
+	States   int    `json:"states"`
+	Severity int    `json:"severity"`
+	Type     string `json:"type"`
+	Note     string `json:"note,omitzero"`
+}
+
+// JobKill is job-manager.kill.
+type JobKill struct {
+	ID     jobid.ID `json:"id"`
+	Signum int      `json:"signum"`
+}
+
+// JobKillAll is job-manager.killall.
+type JobKillAll struct {
+	DryRun bool   `json:"dry_run"`
+	UserID uint32 `json:"userid"`
+	Signum int    `json:"signum"`
+}
+
+// JobsAffected answers raiseall and killall.
+type JobsAffected struct {
+	Count  int `json:"count"`
+	Errors int `json:"errors"`
+}
+
+// JobUrgency is job-manager.urgency.
+type JobUrgency struct {
+	ID      jobid.ID `json:"id"`
+	Urgency int      `json:"urgency"`
+}
+
+// JobOldUrgency answers it.
+type JobOldUrgency struct {
+	Old int `json:"old_urgency"`
+}
+
+// JobMemo is job-manager.memo; a volatile memo is an annotation that is not logged.
+type JobMemo struct {
+	ID       jobid.ID       `json:"id"`
+	Volatile bool           `json:"volatile,omitzero"`
+	Memo     map[string]any `json:"memo"`
+}
+
+// JobUpdate is job-manager.update: paths below the jobspec and their new values.
+type JobUpdate struct {
+	ID      jobid.ID                  `json:"id"`
+	Updates map[string]jsontext.Value `json:"updates"`
+}
+
+// JobWait is job-manager.wait; JobIDAny waits for any job.
+type JobWait struct {
+	ID jobid.ID `json:"id"`
+}
+
+// JobIDAny stands for any job.
+const JobIDAny jobid.ID = 0xFFFFFFFFFFFFFFFF
+
+// JobWaited answers job-manager.wait.
+type JobWaited struct {
+	ID      jobid.ID `json:"id"`
+	Success bool     `json:"success"`
+	Errstr  string   `json:"errstr"`
+}
+
+// JobPurge is job-manager.purge: age in seconds, -1 for no limit by it.
+type JobPurge struct {
+	AgeLimit float64 `json:"age_limit"`
+	NumLimit int     `json:"num_limit"`
+	Batch    int     `json:"batch"`
+	Force    bool    `json:"force"`
+}
+
+// JobPurgeID is job-manager.purge-id.
+type JobPurgeID struct {
+	ID    jobid.ID `json:"id"`
+	Force bool     `json:"force,omitzero"`
+}
+
+// Count answers requests that tell how many.
+type Count struct {
+	Count int `json:"count"`
+}
+
+// JobGetAttr is job-manager.getattr.
+type JobGetAttr struct {
+	ID    jobid.ID `json:"id"`
+	Attrs []string `json:"attrs"`
+}
+
+// JobManagerList is job-manager.list: the active jobs in short.
+type JobManagerList struct {
+	MaxEntries int `json:"max_entries"`
+}
+
+// JobsJournal is job-manager.events-journal: with Full the history comes first.
+type JobsJournal struct {
+	Full  bool           `json:"full,omitzero"`
+	Allow map[string]int `json:"allow,omitempty"`
+	Deny  map[string]int `json:"deny,omitempty"`
+}
+
+// JobEvents is an answer of events-journal.
+type JobEvents struct {
+	ID      jobid.ID         `json:"id"`
+	Events  []jsontext.Value `json:"events"`
+	Jobspec jsontext.Value   `json:"jobspec,omitempty"`
+	R       jsontext.Value   `json:"R,omitempty"`
+}
+
+// JobEventsSentinel marks in events-journal the end of the history.
+const JobEventsSentinel = JobIDAny
+
+// QueueName is a request about one queue, or the anonymous one.
+type QueueName struct {
+	Name string `json:"name,omitzero"`
+}
+
+// QueueEnable is job-manager.queue-enable.
+type QueueEnable struct {
+	Name   string `json:"name,omitzero"`
+	All    bool   `json:"all"`
+	Enable bool   `json:"enable"`
+	Reason string `json:"reason,omitzero"`
+}
+
+// QueueStart is job-manager.queue-start.
+type QueueStart struct {
+	Name         string `json:"name,omitzero"`
+	All          bool   `json:"all"`
+	Start        bool   `json:"start"`
+	NoCheckpoint bool   `json:"nocheckpoint"`
+	Reason       string `json:"reason,omitzero"`
+}
+
+// QueueStatus answers job-manager.queue-status.
+type QueueStatus struct {
+	Enable        bool   `json:"enable"`
+	DisableReason string `json:"disable_reason,omitzero"`
+	Start         bool   `json:"start"`
+	StopReason    string `json:"stop_reason,omitzero"`
+	Parent        string `json:"parent,omitzero"`
+}
+
+// QueueList answers job-manager.queue-list.
+type QueueList struct {
+	Queues []string `json:"queues"`
+}
+
+// Pending answers job-manager.idle.
+type Pending struct {
+	Pending int `json:"pending"`
+}
+
+// AllocQuery answers job-manager.alloc-query.
+type AllocQuery struct {
+	QueueLength  int `json:"queue_length"`
+	AllocPending int `json:"alloc_pending"`
+	Running      int `json:"running"`
+}
+
+// SchedHello is job-manager.sched-hello (RFC 27).
+type SchedHello struct {
+	PartialOK bool `json:"partial-ok,omitzero"`
+}
+
+// SchedHelloJob is one of its answers: a job that has resources.
+type SchedHelloJob struct {
+	ID       jobid.ID       `json:"id"`
+	Priority int64          `json:"priority"`
+	UserID   uint32         `json:"userid"`
+	TSubmit  float64        `json:"t_submit"`
+	R        jsontext.Value `json:"R,omitempty"`
+	Free     string         `json:"free,omitzero"`
+}
+
+// SchedReady is job-manager.sched-ready (RFC 27).
+type SchedReady struct {
+	Mode  string `json:"mode"`
+	Limit int    `json:"limit,omitzero"`
+}
+
+// SchedAlloc is sched.alloc (RFC 27). It is sent without a matchtag.
+type SchedAlloc struct {
+	ID       jobid.ID         `json:"id"`
+	Priority int64            `json:"priority"`
+	UserID   uint32           `json:"userid"`
+	TSubmit  float64          `json:"t_submit"`
+	Jobspec  *jobspec.Jobspec `json:"jobspec"`
+}
+
+// Types of SchedAllocResponse (RFC 27).
+const (
+	AllocSuccess  = 0
+	AllocAnnotate = 1
+	AllocDeny     = 2
+	AllocCancel   = 3
+)
+
+// SchedAllocResponse answers sched.alloc; R comes with success.
+type SchedAllocResponse struct {
+	ID          jobid.ID       `json:"id"`
+	Type        int            `json:"type"`
+	Note        string         `json:"note,omitzero"`
+	Annotations map[string]any `json:"annotations,omitempty"`
+	R           jsontext.Value `json:"R,omitempty"`
+}
+
+// SchedFree is sched.free (RFC 27). It is not answered.
+type SchedFree struct {
+	ID    jobid.ID       `json:"id"`
+	R     jsontext.Value `json:"R"`
+	Final bool           `json:"final,omitzero"`
+}
+
+// SchedPrioritize is sched.prioritize (RFC 27): pairs of job id and priority.
+type SchedPrioritize struct {
+	Jobs [][2]uint64 `json:"jobs"`
+}
+
+// SchedExpiration is sched.expiration (RFC 27).
+type SchedExpiration struct {
+	ID         jobid.ID `json:"id"`
+	Expiration float64  `json:"expiration"`
+}
+
+// FeasibilityCheck is feasibility.check.
+type FeasibilityCheck struct {
+	Jobspec *jobspec.Jobspec `json:"jobspec"`
+}
+
+// ExecHello is job-manager.exec-hello (RFC 32).
+type ExecHello struct {
+	Service string `json:"service"`
+}
+
+// ExecStart is SERVICE.start (RFC 32). It is sent without a matchtag and
+// answered by ExecResponses. Attempt and Term let a node refuse what an
+// earlier attempt or leader asked for.
+type ExecStart struct {
+	ID       jobid.ID         `json:"id"`
+	UserID   uint32           `json:"userid"`
+	Jobspec  *jobspec.Jobspec `json:"jobspec"`
+	R        jsontext.Value   `json:"R"`
+	Reattach bool             `json:"reattach"`
+	Attempt  int              `json:"attempt,omitzero"`
+	J        string           `json:"J,omitzero"`
+}
+
+// ExecResponse answers SERVICE.start: type is start, reattached, release,
+// exception or finish.
+type ExecResponse struct {
+	ID   jobid.ID `json:"id"`
+	Type string   `json:"type"`
+	Data ExecData `json:"data"`
+}
+
+// ExecData is the data of all types of ExecResponse.
+type ExecData struct {
+	Ranks    string `json:"ranks,omitzero"`  // release
+	Final    bool   `json:"final,omitzero"`  // release
+	Status   int    `json:"status,omitzero"` // finish: a wait status
+	Severity int    `json:"severity,omitzero"`
+	Type     string `json:"type,omitzero"` // exception
+	Note     string `json:"note,omitzero"`
+	// WaitStatus is that of the task whose exit caused an exception.
+	WaitStatus *int `json:"wait_status,omitempty"`
+}
+
+// ExecExpiration is SERVICE.expiration: a new time limit of a running job.
+type ExecExpiration struct {
+	ID         jobid.ID `json:"id"`
+	Expiration float64  `json:"expiration"`
+}
+
+// JobException is the event job-exception, which execution services act on.
+type JobException struct {
+	ID       jobid.ID `json:"id"`
+	Type     string   `json:"type"`
+	Severity int      `json:"severity"`
+}
+
+// ShellKill is the event shell-ID.kill.
+type ShellKill struct {
+	Signum int `json:"signum"`
+}
+
+// JobInfoLookup is job-info.lookup (RFC 41): flags 1 decode, 2 current.
+type JobInfoLookup struct {
+	ID    jobid.ID `json:"id"`
+	Keys  []string `json:"keys"`
+	Flags int      `json:"flags"`
+}
+
+// JobInfoWatch is job-info.eventlog-watch (RFC 41): flags 1 waitcreate.
+type JobInfoWatch struct {
+	ID    jobid.ID `json:"id"`
+	Path  string   `json:"path"`
+	Flags int      `json:"flags"`
+}
+
+// JobInfoEvent answers it: one RFC 18 entry with its newline.
+type JobInfoEvent struct {
+	Event string `json:"event"`
+}
+
+// JobInfoUpdate is job-info.update-watch and update-lookup: key is R or jobspec.
+type JobInfoUpdate struct {
+	ID    jobid.ID `json:"id"`
+	Key   string   `json:"key"`
+	Flags int      `json:"flags"`
+}
+
+// JobStreamAppend is job-info.stream-append: RFC 18 lines that a job's shell or
+// the execution service adds to one of the job's streams (exec, output, input …).
+// Attempt must be the job's current one. It is answered when the lines are kept.
+type JobStreamAppend struct {
+	ID      jobid.ID `json:"id"`
+	Attempt int      `json:"attempt"`
+	Stream  string   `json:"stream"`
+	Data    string   `json:"data"`
+}
+
+// JobList is job-list.list (RFC 43).
+type JobList struct {
+	MaxEntries int            `json:"max_entries"`
+	Attrs      []string       `json:"attrs"`
+	Since      float64        `json:"since,omitzero"`
+	Name       string         `json:"name,omitzero"`
+	Constraint jsontext.Value `json:"constraint,omitempty"`
+}
+
+// JobListID is job-list.list-id (RFC 43); with State it waits for that state.
+type JobListID struct {
+	ID    jobid.ID `json:"id"`
+	Attrs []string `json:"attrs"`
+	State int      `json:"state,omitzero"`
+}
+
+// JobListed answers job-list.list-id, JobsListed job-list.list.
+type (
+	JobListed struct {
+		Job map[string]any `json:"job"`
+	}
+	JobsListed struct {
+		Jobs    []map[string]any `json:"jobs"`
+		Version int              `json:"version,omitzero"`
+	}
+)

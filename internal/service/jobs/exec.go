@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package jobs
+
+import (
+	"goflux/internal/core/job"
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/service"
+)
+
+// execLink is the job manager's side of the execution protocol (RFC 32).
+type execLink struct {
+	service string // "" when there is none
+	sender  string
+	watched map[string]bool // topics whose responses are taken
+}
+
+func (s *jobs) execInit() { s.exec.watched = map[string]bool{} }
+
+// execHello takes a new execution service, in place of any former one.
+func (s *jobs) execHello(c *service.Call, req *rpc.ExecHello) {
+	topic := req.Service + ".start"
+	if !s.exec.watched[topic] {
+		s.exec.watched[topic] = true
+		s.h.OnResponse(topic, s.execResponse)
+	}
+	s.exec.service, s.exec.sender = req.Service, c.Msg.Sender()
+	s.reply(c, nil)
+	s.m.ExecReady(s.now())
+}
+
+func (s *jobs) execGone(why error) {
+	if s.exec.service == "" {
+		return
+	}
+	s.h.Log().Debug("execution service is gone", "err", why)
+	s.exec.service, s.exec.sender = "", ""
+	s.m.ExecGone()
+}
+
+func (s *jobs) startExec(j *job.Job, reattach bool) {
+	s.h.Request(service.Request{
+		Topic: s.exec.service + ".start", NodeID: message.NodeAny, NoMatchtag: true, Flags: message.FlagStreaming,
+		Payload: &rpc.ExecStart{
+			ID: j.ID, UserID: j.UserID, Jobspec: j.Jobspec, R: j.CurrentR(),
+			Reattach: reattach, Attempt: j.Attempt, J: j.J,
+		},
+	}, nil)
+}
+
+func (s *jobs) execResponse(m *message.Message) {
+	if err := m.Err(); err != nil {
+		s.execGone(err)
+		return
+	}
+	var r rpc.ExecResponse
+	if err := m.Decode(&r); err != nil {
+		s.execGone(err)
+		return
+	}
+	j, now := s.m.Job(r.ID), s.now()
+	if j == nil {
+		return
+	}
+	switch r.Type {
+	case "start":
+		s.m.ExecStarted(now, j)
+	case "reattached":
+		s.m.ExecReattached(j)
+	case "finish":
+		s.m.ExecFinished(now, j, r.Data.Status)
+	case "release":
+		s.m.ExecReleased(now, j, r.Data.Ranks, r.Data.Final)
+	case "exception":
+		var extra map[string]any
+		if r.Data.WaitStatus != nil {
+			extra = map[string]any{"wait_status": *r.Data.WaitStatus}
+		}
+		s.m.RaiseWith(now, j, job.Exception{Type: r.Data.Type, Severity: r.Data.Severity, Note: r.Data.Note}, extra)
+	default:
+		s.h.Log().Error("execution service: unknown response", "type", r.Type, "jobid", r.ID)
+	}
+}

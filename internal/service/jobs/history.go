@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package jobs
+
+import (
+	"slices"
+	"syscall"
+
+	"goflux/internal/message"
+	"goflux/internal/service"
+	"goflux/internal/store"
+	"goflux/jobid"
+)
+
+// historyDepth is how many of a user's newest jobs are remembered for flux job
+// last.
+const historyDepth = 1000
+
+// history is the newest jobs of each user.
+type history struct{ byUser map[uint32][]jobid.ID }
+
+func newHistory() *history { return &history{byUser: map[uint32][]jobid.ID{}} }
+
+// add notes a job, oldest first.
+func (h *history) add(userid uint32, id jobid.ID) {
+	list := h.byUser[userid]
+	if slices.Contains(list[max(0, len(list)-64):], id) {
+		return
+	}
+	if len(list) >= 2*historyDepth {
+		list = slices.Clone(list[historyDepth:])
+	}
+	h.byUser[userid] = append(list, id)
+}
+
+func (h *history) remove(id jobid.ID) {
+	for u, list := range h.byUser {
+		if i := slices.Index(list, id); i >= 0 {
+			h.byUser[u] = slices.Delete(list, i, i+1)
+		}
+	}
+}
+
+// historyGet answers job-manager.history.get: a Python-like slice of the
+// sender's jobs, newest first.
+func (s *jobs) historyGet(c *service.Call, req *struct {
+	Slice string `json:"slice"`
+}) (any, error) {
+	list := slices.Clone(s.history.byUser[c.Cred().UserID])
+	for j := range s.m.Jobs {
+		if j.UserID == c.Cred().UserID && !slices.Contains(list, j.ID) {
+			list = append(list, j.ID)
+		}
+	}
+	slices.Sort(list)
+	slices.Reverse(list)
+	picked, err := slice(list, req.Slice)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"jobs": picked}, nil
+}
+
+// loadHistory fills in the jobs that had ended before a restart.
+func (s *jobs) loadHistory() error {
+	var rows []*store.FinishedJob
+	err := s.store.FinishedJobs(store.JobQuery{}, func(f *store.FinishedJob) bool {
+		rows = append(rows, f)
+		return len(rows) < historyDepth
+	})
+	for _, f := range slices.Backward(rows) {
+		s.history.add(f.UserID, jobid.ID(f.ID))
+	}
+	return err
+}
+
+var errSlice = message.Errorf(syscall.EINVAL, "failed to parse slice")

@@ -1,0 +1,473 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"goflux/eventlog"
+	"goflux/internal/core/job"
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/service"
+	"goflux/jobid"
+)
+
+// infoMethods is the authorisation table of job-info.
+var infoMethods = []service.Method{
+	service.Deferred("job-info.lookup", service.Guests, (*jobs).lookup),
+	service.Deferred("job-info.eventlog-watch", service.Guests, (*jobs).eventlogWatch),
+	service.Deferred("job-info.eventlog-watch-cancel", service.Guests, (*jobs).eventlogWatchCancel),
+	service.Deferred("job-info.update-watch", service.Guests, (*jobs).updateWatch),
+	service.Deferred("job-info.update-watch-cancel", service.Guests, (*jobs).updateWatchCancel),
+	service.Deferred("job-info.update-lookup", service.Guests, (*jobs).updateLookup),
+	service.Deferred("job-info.stream-append", service.Guests, (*jobs).streamAppend),
+	service.Unary("job-info.stats-get", service.Guests, (*jobs).infoStats),
+}
+
+// Flags of job-info.lookup (RFC 41).
+const (
+	lookupDecode  = 1
+	lookupCurrent = 2
+)
+
+// seen finds a job and checks that the sender may read it.
+func (s *jobs) seen(c *service.Call, id jobid.ID) (*job.Job, error) {
+	j, err := s.find(id)
+	if err != nil {
+		return nil, syscall.ENOENT
+	}
+	if err := c.Cred().Authorize(j.UserID); err != nil {
+		return nil, message.Errorf(syscall.EPERM, "access is restricted to job/instance owner")
+	}
+	return j, nil
+}
+
+// lookup answers with the documents of a job. It is put behind what is being
+// committed, so that it shows nothing that could still be lost.
+func (s *jobs) lookup(c *service.Call, req *rpc.JobInfoLookup) {
+	if req.Flags&^(lookupDecode|lookupCurrent) != 0 {
+		c.Fail(message.Errorf(syscall.EPROTO, "lookup request rejected with invalid flag"))
+		return
+	}
+	s.after(func() {
+		j, err := s.seen(c, req.ID)
+		if err != nil {
+			c.Fail(err)
+			return
+		}
+		out := map[string]any{"id": uint64(req.ID)}
+		for _, key := range req.Keys {
+			v, err := s.document(j, key, req.Flags)
+			if err != nil {
+				c.Fail(err)
+				return
+			}
+			out[key] = v
+		}
+		c.Respond(out)
+	})
+}
+
+// document returns the value of a key of the job's directory. ENOENT.
+func (s *jobs) document(j *job.Job, key string, flags int) (any, error) {
+	var doc jsontext.Value
+	switch key {
+	case "eventlog":
+		return string(j.Log), nil
+	case "J":
+		return j.J, nil
+	case "jobspec":
+		doc = j.Request
+		if flags&lookupCurrent != 0 {
+			b, err := message.Marshal(j.Jobspec)
+			if err != nil {
+				return nil, err
+			}
+			doc = b
+		}
+	case "R":
+		if doc = j.R; flags&lookupCurrent != 0 {
+			doc = j.CurrentR()
+		}
+		if doc == nil {
+			return nil, syscall.ENOENT
+		}
+	default:
+		name, ok := streamOf(key)
+		if !ok {
+			return nil, syscall.ENOENT
+		}
+		b, err := s.readStream(j.ID, name)
+		return string(b), err
+	}
+	if flags&lookupDecode != 0 {
+		return doc, nil
+	}
+	return string(doc), nil
+}
+
+// streamOf maps a key of the job's directory to the job's stream.
+func streamOf(key string) (string, bool) {
+	name, ok := strings.CutPrefix(key, "guest.")
+	if !ok || name == "" {
+		return "", false
+	}
+	if name == "exec.eventlog" {
+		return "exec", true
+	}
+	return name, true
+}
+
+// maxLookup bounds what a lookup of a stream returns: it is one message.
+const maxLookup = 512 << 20
+
+// readStream reads a whole stream. ENOENT, EFBIG.
+func (s *jobs) readStream(id jobid.ID, name string) ([]byte, error) {
+	var out []byte
+	for {
+		b, size, err := s.store.ReadStream(uint64(id), name, int64(len(out)), 0)
+		if err != nil {
+			return nil, syscall.ENOENT
+		}
+		if size > maxLookup {
+			return nil, message.Errorf(syscall.EFBIG, "stream %s has %d bytes: watch it instead", name, size)
+		}
+		out = append(out, b...)
+		if len(b) == 0 || int64(len(out)) >= size {
+			return out, nil
+		}
+	}
+}
+
+// streamAppend adds lines to a stream of a job.
+func (s *jobs) streamAppend(c *service.Call, req *rpc.JobStreamAppend) {
+	j := s.m.Job(req.ID)
+	var err error
+	switch {
+	case j == nil:
+		err = message.Errorf(syscall.ENOENT, "job %s is not active", idText(req.ID))
+	case c.Cred().Authorize(j.UserID) != nil:
+		err = syscall.EPERM
+	case req.Attempt != 0 && req.Attempt != j.Attempt:
+		err = message.Errorf(syscall.ESTALE, "job %s: attempt %d is over", idText(req.ID), req.Attempt)
+	case req.Stream == "" || req.Stream == "eventlog" || strings.ContainsAny(req.Stream, " \n"):
+		err = message.Errorf(syscall.EINVAL, "%q is not a stream", req.Stream)
+	case !strings.HasSuffix(req.Data, "\n"):
+		err = message.Errorf(syscall.EINVAL, "stream data must end with a newline")
+	}
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	data := []byte(req.Data)
+	s.batch.AppendStream(uint64(req.ID), req.Stream, data)
+	path := "guest." + req.Stream
+	if req.Stream == "exec" {
+		path = "guest.exec.eventlog"
+	}
+	s.after(func() { s.watch.event(req.ID, path, data) })
+	s.reply(c, nil)
+}
+
+func (s *jobs) infoStats(*service.Call, *rpc.Empty) (any, error) {
+	return map[string]int{
+		"lookups": 0, "watchers": s.watch.streams.Len(), "guest_watchers": s.watch.guests(),
+		"update_lookups": 0, "update_watchers": s.updates.Len(),
+	}, nil
+}
+
+// --- watching event logs
+
+// watchWaitCreate is the flag of job-info.eventlog-watch (RFC 41).
+const watchWaitCreate = 1
+
+// watchers are those who follow the event logs of jobs.
+type watchers struct {
+	streams service.Streams[*watching]
+	byLog   map[logKey][]*service.Stream[*watching]
+}
+
+type logKey struct {
+	id   jobid.ID
+	path string
+}
+
+// watching is what one watcher follows: it has been sent the log up to offset.
+// While pumping, older parts are being read from the store and what is new is
+// left to be read after them.
+type watching struct {
+	key     logKey
+	offset  int64
+	pumping bool
+	final   bool // nothing will be added
+}
+
+func (w *watchers) init() { w.byLog = map[logKey][]*service.Stream[*watching]{} }
+
+func (w *watchers) guests() int {
+	n := 0
+	for st := range w.streams.All() {
+		if st.State.key.path != "eventlog" {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *watchers) add(c *service.Call, x *watching) *service.Stream[*watching] {
+	st := w.streams.Add(c, x)
+	w.byLog[x.key] = append(w.byLog[x.key], st)
+	return st
+}
+
+func (w *watchers) remove(st *service.Stream[*watching]) {
+	k := st.State.key
+	list := w.byLog[k]
+	for i := range list {
+		if list[i] == st {
+			list = append(list[:i:i], list[i+1:]...)
+			break
+		}
+	}
+	if len(list) == 0 {
+		delete(w.byLog, k)
+		return
+	}
+	w.byLog[k] = list
+}
+
+func (w *watchers) finish(st *service.Stream[*watching], err error) {
+	w.remove(st)
+	w.streams.Finish(st, err)
+}
+
+func (w *watchers) disconnect(sender string) {
+	w.streams.Disconnect(sender, w.remove)
+}
+
+// event hands new lines of a log to those who follow it.
+func (w *watchers) event(id jobid.ID, path string, lines []byte) {
+	for _, st := range w.byLog[logKey{id, path}] {
+		if st.State.pumping {
+			continue
+		}
+		st.State.offset += int64(len(lines))
+		sendLines(st.Call, lines)
+	}
+}
+
+// ended ends the watches of a job that has become inactive.
+func (w *watchers) ended(id jobid.ID) {
+	for st := range w.streams.All() {
+		if st.State.key.id != id {
+			continue
+		}
+		if st.State.pumping {
+			st.State.final = true
+			continue
+		}
+		w.finish(st, nil)
+	}
+}
+
+// sendLines answers with each line on its own (RFC 41).
+func sendLines(c *service.Call, lines []byte) {
+	for len(lines) > 0 {
+		i := bytes.IndexByte(lines, '\n')
+		if i < 0 {
+			return
+		}
+		c.Respond(rpc.JobInfoEvent{Event: string(lines[:i+1])})
+		lines = lines[i+1:]
+	}
+}
+
+func (s *jobs) eventlogWatch(c *service.Call, req *rpc.JobInfoWatch) {
+	switch {
+	case !c.Streaming():
+		c.Fail(message.Errorf(syscall.EPROTO, "eventlog-watch request rejected without streaming RPC flag"))
+		return
+	case req.Flags&^watchWaitCreate != 0:
+		c.Fail(message.Errorf(syscall.EPROTO, "eventlog-watch request rejected with invalid flag"))
+		return
+	}
+	s.after(func() {
+		j, err := s.seen(c, req.ID)
+		if err != nil {
+			c.Fail(err)
+			return
+		}
+		active := s.m.Job(req.ID) != nil
+		if req.Path == "eventlog" {
+			s.watchLog(c, j, active)
+			return
+		}
+		name, ok := streamOf(req.Path)
+		if !ok {
+			c.Fail(syscall.ENOENT)
+			return
+		}
+		s.watchStream(c, req, name, active)
+	})
+}
+
+// watchLog follows the job's event log, which is in memory while it is active.
+func (s *jobs) watchLog(c *service.Call, j *job.Job, active bool) {
+	sendLines(c, j.Log)
+	if !active {
+		c.End()
+		return
+	}
+	s.watch.add(c, &watching{key: logKey{j.ID, "eventlog"}, offset: int64(len(j.Log))})
+}
+
+// watchStream follows one of the job's streams, which are in the store.
+func (s *jobs) watchStream(c *service.Call, req *rpc.JobInfoWatch, name string, active bool) {
+	_, _, err := s.store.ReadStream(uint64(req.ID), name, 0, 1)
+	if err != nil && !active {
+		c.Fail(syscall.ENOENT)
+		return
+	}
+	st := s.watch.add(c, &watching{key: logKey{req.ID, req.Path}, final: !active})
+	if err == nil {
+		s.pump(st, name)
+	}
+}
+
+// pump reads what the watcher has not seen yet from the store, off the loop.
+func (s *jobs) pump(st *service.Stream[*watching], name string) {
+	w := st.State
+	w.pumping = true
+	var data []byte
+	var size int64
+	var err error
+	s.h.Go(func(context.Context) {
+		data, size, err = s.store.ReadStream(uint64(w.key.id), name, w.offset, 0)
+	}, func() {
+		if st.Done() || s.watch.streams.Find(st.Msg.Sender(), st.Msg.Matchtag) != st {
+			return
+		}
+		if err != nil {
+			s.watch.finish(st, err)
+			return
+		}
+		data = wholeLines(data)
+		w.offset += int64(len(data))
+		sendLines(st.Call, data)
+		if len(data) > 0 && w.offset < size || s.grown(w, name) {
+			s.pump(st, name)
+			return
+		}
+		w.pumping = false
+		if w.final {
+			s.watch.finish(st, nil)
+		}
+	})
+}
+
+// grown reports whether the stream has got longer than the watcher has seen.
+func (s *jobs) grown(w *watching, name string) bool {
+	_, size, err := s.store.ReadStream(uint64(w.key.id), name, w.offset, 1)
+	return err == nil && size > w.offset
+}
+
+// wholeLines cuts a part of a log behind its last newline.
+func wholeLines(b []byte) []byte { return b[:bytes.LastIndexByte(b, '\n')+1] }
+
+func (s *jobs) eventlogWatchCancel(c *service.Call, req *rpc.Matchtag) {
+	if st := s.watch.streams.Find(c.Msg.Sender(), req.Matchtag); st != nil {
+		s.watch.finish(st, nil)
+	}
+}
+
+// --- watching R and jobspec
+
+// updateWatch is what one watcher of R or jobspec was sent last.
+type updateWatch struct {
+	id  jobid.ID
+	key string
+}
+
+func checkUpdate(req *rpc.JobInfoUpdate) error {
+	if req.Flags != 0 {
+		return message.Errorf(syscall.EPROTO, "update-watch request rejected with invalid flag")
+	}
+	if req.Key != "R" && req.Key != "jobspec" {
+		return message.Errorf(syscall.EINVAL, "update-watch unsupported key specified")
+	}
+	return nil
+}
+
+func (s *jobs) updateLookup(c *service.Call, req *rpc.JobInfoUpdate) {
+	if err := checkUpdate(req); err != nil {
+		c.Fail(err)
+		return
+	}
+	s.lookup(c, &rpc.JobInfoLookup{ID: req.ID, Keys: []string{req.Key}, Flags: lookupDecode | lookupCurrent})
+}
+
+func (s *jobs) updateWatch(c *service.Call, req *rpc.JobInfoUpdate) {
+	err := checkUpdate(req)
+	if err == nil && !c.Streaming() {
+		err = message.Errorf(syscall.EPROTO, "update-watch request rejected without streaming RPC flag")
+	}
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	s.after(func() {
+		j, err := s.seen(c, req.ID)
+		if err != nil {
+			c.Fail(err)
+			return
+		}
+		if err := s.respondUpdate(c, j, req.Key); err != nil {
+			c.Fail(err)
+			return
+		}
+		if s.m.Job(req.ID) == nil {
+			c.End()
+			return
+		}
+		s.updates.Add(c, &updateWatch{req.ID, req.Key})
+	})
+}
+
+func (s *jobs) respondUpdate(c *service.Call, j *job.Job, key string) error {
+	v, err := s.document(j, key, lookupDecode|lookupCurrent)
+	if err != nil {
+		return err
+	}
+	c.Respond(map[string]any{key: v})
+	return nil
+}
+
+// updated tells the watchers of what an event has changed.
+func (s *jobs) updated(j *job.Job, e eventlog.Entry) {
+	if s.updates.Len() == 0 {
+		return
+	}
+	key := map[string]string{"jobspec-update": "jobspec", "resource-update": "R"}[e.Name]
+	for st := range s.updates.All() {
+		switch {
+		case st.State.id != j.ID:
+		case e.Name == "clean":
+			s.updates.Finish(st, nil)
+		case st.State.key == key:
+			if err := s.respondUpdate(st.Call, j, key); err != nil {
+				s.updates.Finish(st, fmt.Errorf("update of %s: %w", key, err))
+			}
+		}
+	}
+}
+
+func (s *jobs) updateWatchCancel(c *service.Call, req *rpc.Matchtag) {
+	s.updates.Cancel(c, req.Matchtag)
+}

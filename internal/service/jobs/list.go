@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package jobs
+
+import (
+	"context"
+	"sort"
+	"syscall"
+
+	"goflux/internal/core/job"
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/service"
+	"goflux/internal/store"
+)
+
+// listMethods is the authorisation table of job-list.
+var listMethods = []service.Method{
+	service.Deferred("job-list.list", service.Guests, (*jobs).list),
+	service.Deferred("job-list.list-id", service.Guests, (*jobs).listID),
+	service.Unary("job-list.list-attrs", service.Guests, (*jobs).listAttrs),
+	service.Unary("job-list.job-stats", service.Guests, (*jobs).jobStats),
+	service.Unary("job-list.stats-get", service.Guests, (*jobs).listStats),
+}
+
+// listChunk is how many jobs one answer of a streaming listing has.
+const listChunk = 500
+
+// checkAttrs refuses attributes that are not there.
+func checkAttrs(names []string) error {
+	for _, n := range names {
+		if !isAttr[n] {
+			return message.Errorf(syscall.EINVAL, "%s is not a valid attribute", n)
+		}
+	}
+	return nil
+}
+
+// list answers job-list.list: active jobs from memory at once, those that have
+// ended from the store, off the loop.
+func (s *jobs) list(c *service.Call, req *rpc.JobList) {
+	m, err := newMatcher(req.Constraint)
+	switch {
+	case req.MaxEntries < 0:
+		err = message.Errorf(syscall.EPROTO, "invalid payload: max_entries < 0 not allowed")
+	case req.Since < 0:
+		err = message.Errorf(syscall.EPROTO, "invalid payload: since < 0.0 not allowed")
+	case err == nil:
+		err = checkAttrs(req.Attrs)
+	}
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	s.after(func() {
+		l := &lister{c: c, req: req, m: m, left: req.MaxEntries}
+		if l.left == 0 {
+			l.left = -1
+		}
+		for _, j := range s.activeInOrder() {
+			l.add(listing(j))
+		}
+		for _, j := range s.endingInOrder() {
+			l.addEnded(listing(j))
+		}
+		s.listFinished(l)
+	})
+}
+
+// lister collects what one listing shows.
+type lister struct {
+	c    *service.Call
+	req  *rpc.JobList
+	m    matcher
+	left int // entries still wanted, -1 for any number
+	jobs []map[string]any
+}
+
+func (l *lister) full() bool { return l.left == 0 }
+
+func (l *lister) add(o map[string]any) {
+	if l.full() || !l.m.matches(o) {
+		return
+	}
+	if l.left > 0 {
+		l.left--
+	}
+	l.jobs = append(l.jobs, pick(o, l.req.Attrs))
+}
+
+func (l *lister) addEnded(o map[string]any) {
+	if number(o["t_inactive"]) > l.req.Since {
+		l.add(o)
+	}
+}
+
+// answer sends what was collected.
+func (l *lister) answer() {
+	if !l.c.Streaming() {
+		if l.jobs == nil {
+			l.jobs = []map[string]any{}
+		}
+		l.c.Respond(&rpc.JobsListed{Jobs: l.jobs})
+		return
+	}
+	version := 1
+	for {
+		n := min(len(l.jobs), listChunk)
+		if n > 0 || version == 1 {
+			l.c.Respond(&rpc.JobsListed{Jobs: append([]map[string]any{}, l.jobs[:n]...), Version: version})
+		}
+		version = 0
+		if l.jobs = l.jobs[n:]; len(l.jobs) == 0 {
+			break
+		}
+	}
+	l.c.End()
+}
+
+func (s *jobs) listFinished(l *lister) {
+	if l.full() {
+		l.answer()
+		return
+	}
+	var err error
+	ending := make(map[uint64]bool, len(s.ending))
+	for id := range s.ending {
+		ending[uint64(id)] = true
+	}
+	s.h.Go(func(context.Context) {
+		err = s.store.FinishedJobs(store.JobQuery{Since: l.req.Since}, func(f *store.FinishedJob) bool {
+			var o map[string]any
+			if ending[f.ID] || message.Unmarshal(f.Info, &o) != nil {
+				return true
+			}
+			l.addEnded(o)
+			return !l.full()
+		})
+	}, func() {
+		if err != nil {
+			l.c.Fail(err)
+			return
+		}
+		l.answer()
+	})
+}
+
+// activeInOrder are the pending jobs by priority, then the running ones, the
+// newest first (RFC 43).
+func (s *jobs) activeInOrder() []*job.Job {
+	all := make([]*job.Job, 0, s.m.Len())
+	for j := range s.m.Jobs {
+		if j.State != job.New {
+			all = append(all, j)
+		}
+	}
+	sort.Slice(all, func(i, k int) bool {
+		a, b := all[i], all[k]
+		ap, bp := a.State&job.Pending != 0, b.State&job.Pending != 0
+		switch {
+		case ap != bp:
+			return ap
+		case ap && a.Priority != b.Priority:
+			return a.Priority > b.Priority
+		case !ap && a.TRun != b.TRun:
+			return a.TRun > b.TRun
+		}
+		return a.ID < b.ID
+	})
+	return all
+}
+
+func (s *jobs) endingInOrder() []*job.Job {
+	all := make([]*job.Job, 0, len(s.ending))
+	for _, j := range s.ending {
+		all = append(all, j)
+	}
+	sort.Slice(all, func(i, k int) bool { return all[i].TInactive > all[k].TInactive })
+	return all
+}
+
+// listID answers at once, or when the job has reached a state.
+func (s *jobs) listID(c *service.Call, req *rpc.JobListID) {
+	err := checkAttrs(req.Attrs)
+	if err == nil && req.State != 0 && stateOrder(job.State(req.State)) == 0 {
+		err = message.Errorf(syscall.EPROTO, "invalid payload: invalid state specified")
+	}
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	s.after(func() {
+		if j := s.m.Job(req.ID); j != nil && stateOrder(j.State) < stateOrder(job.State(req.State)) {
+			s.pending[req.ID] = append(s.pending[req.ID], c)
+			return
+		}
+		s.answerListID(c, req)
+	})
+}
+
+func (s *jobs) answerListID(c *service.Call, req *rpc.JobListID) {
+	j, err := s.find(req.ID)
+	if err != nil {
+		c.Fail(syscall.ENOENT)
+		return
+	}
+	c.Respond(&rpc.JobListed{Job: pick(listing(j), req.Attrs)})
+}
+
+// reached answers those who waited for the job to get so far.
+func (s *jobs) reached(j *job.Job, _ job.State) {
+	list := s.pending[j.ID]
+	if list == nil {
+		return
+	}
+	var rest []*service.Call
+	for _, c := range list {
+		var req rpc.JobListID
+		if err := c.Msg.Decode(&req); err != nil {
+			c.Fail(err)
+			continue
+		}
+		if stateOrder(j.State) < stateOrder(job.State(req.State)) {
+			rest = append(rest, c)
+			continue
+		}
+		c.Respond(&rpc.JobListed{Job: pick(listing(j), req.Attrs)})
+	}
+	if rest == nil {
+		delete(s.pending, j.ID)
+		return
+	}
+	s.pending[j.ID] = rest
+}
+
+// stateOrder ranks the states in the order a job goes through them; 0 for what
+// is no single state.
+func stateOrder(st job.State) int {
+	for i, x := range []job.State{job.New, job.Depend, job.Priority, job.Sched, job.Run, job.Cleanup, job.Inactive} {
+		if st == x {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+func (s *jobs) listAttrs(*service.Call, *rpc.Empty) (any, error) {
+	return map[string]any{"attrs": append([]string{"id"}, attrs...)}, nil
+}

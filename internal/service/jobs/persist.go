@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package jobs
+
+import (
+	"fmt"
+	"strconv"
+	"syscall"
+	"time"
+
+	"goflux/internal/core/job"
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/service"
+	"goflux/internal/sign"
+	"goflux/internal/store"
+	"goflux/jobid"
+	"goflux/jobspec"
+)
+
+// restore brings back the active jobs, the queues and the largest job id.
+func (s *jobs) restore() error {
+	if s.store == nil {
+		return message.Errorf(syscall.ENODEV, "the job services need the store, which could not be opened")
+	}
+	meta, err := s.store.Meta()
+	if err != nil {
+		return err
+	}
+	if b := meta[metaMaxID]; b != nil {
+		n, err := strconv.ParseUint(string(b), 10, 64)
+		if err != nil {
+			return message.Errorf(syscall.EINVAL, "stored job id %q: %v", b, err)
+		}
+		s.maxID = jobid.ID(n)
+	}
+	if b := meta[metaQueues]; b != nil {
+		if err := s.loadQueues(b); err != nil {
+			return fmt.Errorf("stored queues: %w", err)
+		}
+	}
+	rec := s.store.Recover()
+	for _, d := range rec.Damaged {
+		s.h.Log().Error("job database: damaged record set aside", "what", d.String())
+	}
+	running := 0
+	for _, a := range rec.Jobs {
+		j, err := revived(jobid.ID(a.ID), a.Events, a.Fields)
+		if err != nil {
+			s.h.Log().Error("job database: job set aside", "jobid", a.ID, "err", err)
+			continue
+		}
+		s.adopt(j)
+		if j.State&job.Running != 0 {
+			running++
+		}
+	}
+	if err := s.stats.load(s.store); err != nil {
+		return err
+	}
+	if s.maxID != 0 {
+		s.base = s.maxID.Timestamp() + 1
+	}
+	s.begin = time.Now()
+	if s.ids, err = jobid.NewGenerator(0, s.base); err != nil {
+		return err
+	}
+	s.h.Log().Info(fmt.Sprintf("restart: %d jobs", len(rec.Jobs)))
+	s.h.Log().Info(fmt.Sprintf("restart: %d running jobs", running))
+	s.m.Resume(s.now())
+	return nil
+}
+
+// adopt takes an active job of an earlier run into the machine.
+func (s *jobs) adopt(j *job.Job) {
+	s.records[j.ID] = &record{stored: true}
+	if j.Flags&job.FlagWaitable != 0 {
+		s.zombies[j.ID] = &zombie{}
+	}
+	s.maxID = max(s.maxID, j.ID)
+	s.m.Restore(j)
+	s.stats.moved(j, j.Jobspec.Queue())
+}
+
+// revived makes a job of what the store has of it, by replaying its log.
+func revived(id jobid.ID, events []byte, fields map[string][]byte) (*job.Job, error) {
+	spec, err := jobspec.Parse(fields["jobspec"])
+	if err != nil {
+		return nil, fmt.Errorf("jobspec: %w", err)
+	}
+	j := &job.Job{ID: id, J: string(fields["J"]), Request: fields["jobspec"], Jobspec: spec, R: fields["R"]}
+	if err := j.Replay(events); err != nil {
+		return nil, err
+	}
+	if j.Started || j.Allocated {
+		j.Attempt = 1
+	}
+	if j.J == "" {
+		j.J = sign.None(j.UserID, j.Request)
+	}
+	return j, nil
+}
+
+// documents are what is kept of a request. An unsigned one is its jobspec in
+// another coat, so it is made again when asked for.
+func documents(j *job.Job) map[string][]byte {
+	docs := map[string][]byte{"jobspec": j.Request}
+	if j.J != sign.None(j.UserID, j.Request) {
+		docs["J"] = []byte(j.J)
+	}
+	return docs
+}
+
+// revive makes a job of a finished row.
+func revive(row *store.FinishedJob) (*job.Job, error) {
+	return revived(jobid.ID(row.ID), row.Records["eventlog"], row.Records)
+}
+
+// finish puts the row of a job that has ended into the batch.
+func (s *jobs) finish(j *job.Job, r *record) {
+	info, err := message.Marshal(listing(j))
+	if err != nil {
+		s.h.Log().Error("job record", "jobid", j.ID, "err", err)
+	}
+	records := documents(j)
+	records["eventlog"] = j.Log
+	if j.R != nil {
+		records["R"] = j.R
+	}
+	if r.guest != "" {
+		records["guest"] = []byte(r.guest)
+	}
+	s.batch.FinishJob(&store.FinishedJob{
+		ID: uint64(j.ID), UserID: j.UserID, Result: int(j.Result()), TInactive: j.TInactive,
+		Name: j.Jobspec.JobName(), Queue: j.Jobspec.Queue(), Info: info, Records: records,
+	})
+	s.ending[j.ID] = j
+	s.history.add(j.UserID, j.ID)
+	s.after(func() { delete(s.ending, j.ID) })
+}
+
+// finished returns a job that has ended. ENOENT when there is none.
+func (s *jobs) finished(id jobid.ID) (*job.Job, error) {
+	if j := s.ending[id]; j != nil {
+		return j, nil
+	}
+	row, err := s.store.FinishedJob(uint64(id))
+	if err != nil {
+		return nil, err
+	}
+	return revive(row)
+}
+
+// find returns a job, active or ended.
+func (s *jobs) find(id jobid.ID) (*job.Job, error) {
+	if j := s.m.Job(id); j != nil {
+		return j, nil
+	}
+	return s.finished(id)
+}
+
+func (s *jobs) isInactive(id jobid.ID) bool {
+	_, err := s.finished(id)
+	return err == nil
+}
+
+// purgeBatch bounds how many rows go in one commit.
+const purgeBatch = 1000
+
+// purge deletes the records of jobs that ended long ago or are too many.
+func (s *jobs) purge(c *service.Call, req *rpc.JobPurge) {
+	if req.AgeLimit < 0 && req.AgeLimit != -1 || req.NumLimit < 0 && req.NumLimit != -1 || req.Batch <= 0 || req.Batch > purgeBatch {
+		c.Fail(message.Errorf(syscall.EINVAL, "purge: batch, age or number is out of range"))
+		return
+	}
+	before, keep := 0.0, int64(-1)
+	if req.AgeLimit >= 0 {
+		before = s.now() - req.AgeLimit
+	}
+	if req.NumLimit >= 0 {
+		keep = int64(req.NumLimit)
+	}
+	limit := 1 << 30
+	if before == 0 && keep < 0 {
+		limit = 0
+	}
+	s.after(func() { // what has just ended counts, too
+		ids, err := s.store.AgedOut(before, keep, limit)
+		if err != nil {
+			c.Fail(err)
+			return
+		}
+		if req.Force {
+			s.drop(ids)
+		}
+		s.reply(c, rpc.Count{Count: len(ids)})
+	})
+}
+
+func (s *jobs) drop(ids []uint64) {
+	for len(ids) > 0 {
+		n := min(len(ids), purgeBatch)
+		s.batch.PurgeJobs(ids[:n]...)
+		for _, id := range ids[:n] {
+			delete(s.zombies, jobid.ID(id))
+			s.history.remove(jobid.ID(id))
+		}
+		s.stats.purged += n
+		ids = ids[n:]
+	}
+	s.after(func() {
+		if err := s.stats.load(s.store); err != nil {
+			s.h.Log().Error("job statistics", "err", err)
+		}
+	})
+}
+
+// purgeID deletes the record of one job.
+func (s *jobs) purgeID(c *service.Call, req *rpc.JobPurgeID) {
+	if s.m.Job(req.ID) != nil {
+		c.Fail(message.Errorf(syscall.EINVAL, "cannot purge active job"))
+		return
+	}
+	j, err := s.finished(req.ID)
+	if err != nil {
+		c.Fail(message.Errorf(syscall.ENOENT, "unknown job id"))
+		return
+	}
+	if err := c.Cred().Authorize(j.UserID); err != nil {
+		c.Fail(err)
+		return
+	}
+	s.drop([]uint64{uint64(req.ID)})
+	s.reply(c, nil)
+}

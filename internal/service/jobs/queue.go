@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package jobs
+
+import (
+	"sort"
+	"syscall"
+
+	"goflux/internal/core/job"
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/service"
+)
+
+// metaQueues is the store's key of the queues' states.
+const metaQueues = "job-manager.queues"
+
+// configure reads what the configuration says about jobs: the named queues.
+func (s *jobs) configure() error {
+	table, ok := s.h.Config()["queues"].(map[string]any)
+	if q, present := s.h.Config()["queues"]; present && !ok {
+		return message.Errorf(syscall.EINVAL, "error parsing [queues]: %T is not a table", q)
+	}
+	names := make([]string, 0, len(table))
+	for name, v := range table {
+		if _, ok := v.(map[string]any); !ok {
+			return message.Errorf(syscall.EINVAL, "error parsing queues.%s: not a table", name)
+		}
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	s.m.Queues().Configure(names)
+	return nil
+}
+
+// Reconfigure implements service.Configurable.
+func (s *jobs) Reconfigure() error {
+	if err := s.configure(); err != nil {
+		return err
+	}
+	s.m.QueuesChanged(s.now())
+	return nil
+}
+
+// saveQueues puts the queues' states into the batch.
+func (s *jobs) saveQueues() {
+	b, err := message.Marshal(s.m.Queues().All())
+	if err == nil {
+		s.batch.SetMeta(metaQueues, b)
+	}
+}
+
+func (s *jobs) loadQueues(b []byte) error {
+	var saved []job.Queue
+	if err := message.Unmarshal(b, &saved); err != nil {
+		return err
+	}
+	for _, q := range saved {
+		if have := s.m.Queues().Get(q.Name); have != nil {
+			*have = q
+		}
+	}
+	return nil
+}
+
+// chosen returns the queues that a request names.
+func (s *jobs) chosen(name string, all bool) ([]*job.Queue, error) {
+	qs := s.m.Queues()
+	switch {
+	case name != "":
+		if q := qs.Get(name); q != nil {
+			return []*job.Queue{q}, nil
+		}
+		return nil, message.Errorf(syscall.EINVAL, "'%s' is not a valid queue", name)
+	case qs.Named() && !all:
+		return nil, message.Errorf(syscall.EINVAL, "a named queue must be specified, or use --all")
+	}
+	return qs.All(), nil
+}
+
+func (s *jobs) queueEnable(c *service.Call, req *rpc.QueueEnable) {
+	list, err := s.chosen(req.Name, req.All)
+	if err == nil && !req.Enable && req.Reason == "" {
+		err = message.Errorf(syscall.EINVAL, "reason is required for disable")
+	}
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	for _, q := range list {
+		q.Enabled, q.DisableReason = req.Enable, ""
+		if !req.Enable {
+			q.DisableReason = req.Reason
+		}
+	}
+	s.saveQueues()
+	s.reply(c, nil)
+}
+
+func (s *jobs) queueStart(c *service.Call, req *rpc.QueueStart) {
+	list, err := s.chosen(req.Name, req.All)
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	for _, q := range list {
+		q.Started, q.StopReason = req.Start, ""
+		if !req.Start {
+			q.StopReason = req.Reason
+		}
+	}
+	if !req.NoCheckpoint {
+		s.saveQueues()
+	}
+	s.m.QueuesChanged(s.now())
+	s.reply(c, nil)
+}
+
+func (s *jobs) queueStatus(_ *service.Call, req *rpc.QueueName) (any, error) {
+	q := s.m.Queues().Get(req.Name)
+	if q == nil {
+		if req.Name == "" {
+			return nil, message.Errorf(syscall.EINVAL, "a named queue must be specified")
+		}
+		return nil, message.Errorf(syscall.EINVAL, "'%s' is not a valid queue", req.Name)
+	}
+	return rpc.QueueStatus{
+		Enable: q.Enabled, DisableReason: q.DisableReason, Start: q.Started, StopReason: q.StopReason,
+	}, nil
+}
+
+func (s *jobs) queueList(*service.Call, *rpc.Empty) (any, error) {
+	list := rpc.QueueList{Queues: []string{}}
+	if s.m.Queues().Named() {
+		for _, q := range s.m.Queues().All() {
+			list.Queues = append(list.Queues, q.Name)
+		}
+	}
+	return list, nil
+}
+
+// drained answers when no job is active.
+func (s *jobs) drained(c *service.Call, _ *rpc.Empty) {
+	s.drain = append(s.drain, c)
+	s.after(s.checkDrained)
+}
+
+// idled answers when no job runs and no alloc request is with the scheduler,
+// with the number of jobs that wait.
+func (s *jobs) idled(c *service.Call, _ *rpc.Empty) {
+	s.idle = append(s.idle, c)
+	s.after(s.checkDrained)
+}
+
+func (s *jobs) checkDrained() {
+	if len(s.drain) > 0 && s.m.Len() == 0 {
+		for _, c := range s.drain {
+			c.Respond(nil)
+		}
+		s.drain = nil
+	}
+	busy := s.m.Asked() + s.m.Count(job.Run) + s.m.Count(job.Cleanup)
+	if len(s.idle) > 0 && busy == 0 {
+		for _, c := range s.idle {
+			c.Respond(rpc.Pending{Pending: s.m.Count(job.Depend) + s.m.Count(job.Priority) + s.m.Count(job.Sched)})
+		}
+		s.idle = nil
+	}
+}

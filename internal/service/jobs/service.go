@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package jobs
+
+import (
+	"time"
+
+	"goflux/internal/core/job"
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/service"
+	"goflux/internal/store"
+	"goflux/jobid"
+)
+
+// group makes the faces share one instance.
+const group = "jobs"
+
+// Leader are the registrations of the leader.
+func Leader() []*service.Registration {
+	face := func(name string, methods []service.Method) *service.Registration {
+		return &service.Registration{Name: name, Group: group, Methods: methods, New: open}
+	}
+	return []*service.Registration{
+		face("job-manager", managerMethods),
+		face("job-ingest", ingestMethods),
+		face("job-info", infoMethods),
+		face("job-list", listMethods),
+	}
+}
+
+// Follower are those of the other brokers: the requests go up.
+func Follower() []*service.Registration {
+	relay := func(name string) *service.Registration {
+		return &service.Registration{
+			Name: name, Relay: true,
+			New: func(service.Host, []string) (any, error) { return struct{}{}, nil },
+		}
+	}
+	return []*service.Registration{relay("job-ingest"), relay("job-info")}
+}
+
+// jobs is the one instance behind the faces.
+type jobs struct {
+	h     service.Host
+	store *store.Store // nil in tests without one
+	m     *job.Machine
+	ids   *jobid.Generator
+	maxID jobid.ID
+	begin time.Time // when the generator's clock started, and at what
+	base  uint64    // milliseconds
+	owner uint32
+
+	batch    *store.Batch
+	acts     []func() // to be done when the batch is durable
+	inflight int      // commits under way
+
+	records map[jobid.ID]*record
+	ending  map[jobid.ID]*job.Job // ended, their rows not yet durable
+	history *history
+	waiters []*service.Call // job-manager.wait for any job
+	zombies map[jobid.ID]*zombie
+	idle    []*service.Call // job-manager.idle
+	drain   []*service.Call // job-manager.drain
+	sched   schedLink
+	exec    execLink
+	journal journal
+	watch   watchers
+	updates service.Streams[*updateWatch]
+	pending map[jobid.ID][]*service.Call // list-id waiting for a state
+	stats   tallies
+}
+
+// record is what the service keeps of an active job besides the machine's part.
+type record struct {
+	waiting *service.Call // job-manager.wait
+	guest   string        // root of its guest namespace, when it used one
+	stored  bool          // its PutJob is in a batch
+}
+
+func open(h service.Host, _ []string) (any, error) {
+	s := &jobs{
+		h: h, m: job.NewMachine(job.NewQueues()), owner: ownerOf(h),
+		batch: &store.Batch{}, records: map[jobid.ID]*record{}, ending: map[jobid.ID]*job.Job{}, zombies: map[jobid.ID]*zombie{},
+		history: newHistory(), pending: map[jobid.ID][]*service.Call{},
+	}
+	s.store, _ = h.Shared("store").(*store.Store)
+	s.watch.init()
+	if err := s.configure(); err != nil {
+		return nil, err
+	}
+	if err := s.restore(); err != nil {
+		return nil, err
+	}
+	if err := s.loadHistory(); err != nil {
+		return nil, err
+	}
+	s.schedInit()
+	s.execInit()
+	return s, nil
+}
+
+// Join and Leave: the faces hold no state of their own.
+func (s *jobs) Join(string, []string) error { return nil }
+func (s *jobs) Leave(string)                {}
+
+// now is the time of an event: seconds since the epoch, to the microsecond.
+func (s *jobs) now() float64 {
+	t := s.h.Now()
+	return float64(t.UnixMicro()) / 1e6
+}
+
+// after puts an act behind what has been decided so far: it is done when that
+// is durable.
+func (s *jobs) after(fn func()) { s.acts = append(s.acts, fn) }
+
+// reply answers c once what was decided is durable.
+func (s *jobs) reply(c *service.Call, payload any) { s.after(func() { c.Respond(payload) }) }
+
+// EndBatch implements service.Batcher: one commit for all that came together.
+func (s *jobs) EndBatch() {
+	for {
+		for _, e := range s.m.Effects() {
+			s.record(e)
+		}
+		if len(s.acts) == 0 && s.batch.Empty() {
+			return
+		}
+		acts, batch := s.acts, s.batch
+		s.acts, s.batch = nil, &store.Batch{}
+		if !batch.Empty() || s.inflight > 0 {
+			s.commit(batch, acts)
+			return
+		}
+		run(acts) // nothing to wait for; they may decide more
+	}
+}
+
+// commit makes a batch durable and then does the acts.
+func (s *jobs) commit(batch *store.Batch, acts []func()) {
+	s.inflight++
+	s.store.Commit(batch, func(err error) {
+		s.h.Post(func() {
+			s.inflight--
+			if err != nil {
+				// What was decided is not on disk: only a restart from what is
+				// there keeps the promise that nothing unrecorded is shown.
+				s.h.Log().Error("job database", "err", err)
+				s.h.Fail(err)
+				return
+			}
+			run(acts)
+		})
+	})
+}
+
+func run(acts []func()) {
+	for _, fn := range acts {
+		fn()
+	}
+}
+
+// record turns an effect into what is to be stored and what is to be done.
+func (s *jobs) record(e job.Effect) {
+	switch e := e.(type) {
+	case job.Logged:
+		s.recordEvent(e)
+	case job.RequestAlloc:
+		s.after(func() { s.requestAlloc(e.Job) })
+	case job.CancelAlloc:
+		s.after(func() { s.cancelAlloc(e.ID) })
+	case job.Prioritize:
+		s.after(func() { s.prioritize(e.ID, e.Priority) })
+	case job.StartExec:
+		e.Job.Attempt = max(e.Job.Attempt, 1)
+		s.after(func() { s.startExec(e.Job, e.Reattach) })
+	case job.Free:
+		s.after(func() { s.free(e.ID, e.R) })
+	case job.Retire:
+		s.retire(e.Job)
+	}
+}
+
+func (s *jobs) recordEvent(e job.Logged) {
+	j, id := e.Job, uint64(e.Job.ID)
+	r := s.records[j.ID]
+	if !r.stored {
+		r.stored = true
+		s.batch.PutJob(&store.Job{
+			ID: id, UserID: j.UserID, Urgency: j.Urgency, Flags: int(j.Flags), TSubmit: j.TSubmit,
+			Fields: documents(j),
+		})
+	}
+	if e.Entry.Name == "alloc" {
+		s.batch.SetField(id, "R", j.R)
+	}
+	s.batch.AppendEvents(id, e.Line)
+	state, queue := j.State, j.Jobspec.Queue()
+	s.stats.moved(j, queue)
+	s.after(func() {
+		s.journal.event(j, e.Entry)
+		s.watch.event(j.ID, "eventlog", e.Line)
+		s.updated(j, e.Entry)
+		s.announce(j, e)
+		s.reached(j, state)
+	})
+}
+
+// announce publishes what others listen for.
+func (s *jobs) announce(j *job.Job, e job.Logged) {
+	if e.Entry.Name != "exception" {
+		return
+	}
+	var x job.Exception
+	if message.Unmarshal(e.Entry.Context, &x) == nil {
+		s.h.Publish("job-exception", rpc.JobException{ID: j.ID, Type: x.Type, Severity: x.Severity})
+	}
+}
+
+// retire stores the record of a job that has ended and forgets the job.
+func (s *jobs) retire(j *job.Job) {
+	r := s.records[j.ID]
+	delete(s.records, j.ID)
+	s.finish(j, r)
+	s.after(func() {
+		s.watch.ended(j.ID)
+		s.endWait(j, r)
+		s.checkDrained()
+	})
+}
