@@ -5,6 +5,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -78,6 +79,7 @@ func (a *app) run(c command, args []string) int {
 	a.name, a.style = c.name, c.style
 	for {
 		root := newRoot()
+		root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { printHelp(a.helpOutput(), cmd) })
 		tree := c.new(a)
 		if c.style == cStyle {
 			endOptionsEarly(tree)
@@ -103,12 +105,20 @@ func endOptionsEarly(cmd *cobra.Command) {
 	}
 }
 
+// helpOutput is where help goes: for commands of the C kind, by their custom,
+// standard error.
+func (a *app) helpOutput() io.Writer {
+	if a.style == cStyle {
+		return a.err
+	}
+	return a.out
+}
+
 // newRoot is the tree's root; help and completion are ours.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{Use: "flux", SilenceErrors: true, SilenceUsage: true}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(&cobra.Command{Use: "no-help", Hidden: true})
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { printHelp(cmd.OutOrStdout(), cmd) })
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
 		return &statusError{text: err.Error(), cause: err, usage: true}
 	})

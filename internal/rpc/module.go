@@ -2,12 +2,16 @@
 
 package rpc
 
-// ModuleLoad is module.load (RFC 5).
+import "github.com/go-json-experiment/json/jsontext"
+
+// ModuleLoad is module.load (RFC 5). Loader is the program that runs the module
+// in a process of its own.
 type ModuleLoad struct {
-	Path string   `json:"path"`
-	Name string   `json:"name,omitzero"`
-	Args []string `json:"args"`
-	Exec bool     `json:"exec,omitzero"`
+	Path   string   `json:"path"`
+	Name   string   `json:"name,omitzero"`
+	Args   []string `json:"args"`
+	Exec   bool     `json:"exec,omitzero"`
+	Loader string   `json:"loader,omitzero"`
 }
 
 // ModuleRemove is module.remove (RFC 5).
@@ -31,4 +35,28 @@ type Module struct {
 // ModuleList answers module.list.
 type ModuleList struct {
 	Mods []Module `json:"mods"`
+}
+
+// ModuleTrace is module.trace: a stream of the messages that modules send and
+// receive. Typemask has the bits of RFC 3's message types; no names are all
+// modules; Full asks for JSON payloads.
+type ModuleTrace struct {
+	Typemask  int      `json:"typemask"`
+	TopicGlob string   `json:"topic_glob"`
+	Names     []string `json:"names"`
+	Full      bool     `json:"full"`
+}
+
+// ModuleTraced answers module.trace with one message: Prefix is "tx" or "rx",
+// Timestamp in seconds since the epoch.
+type ModuleTraced struct {
+	Timestamp   float64        `json:"timestamp"`
+	Prefix      string         `json:"prefix"`
+	Name        string         `json:"name"`
+	Type        int            `json:"type"`
+	Topic       string         `json:"topic"`
+	PayloadSize int            `json:"payload_size"`
+	Payload     jsontext.Value `json:"payload,omitempty"`
+	Errnum      int            `json:"errnum,omitzero"`
+	Errstr      string         `json:"errstr,omitzero"`
 }
