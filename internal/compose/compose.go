@@ -4,6 +4,10 @@ package compose
 
 import (
 	"goflux/internal/service"
+	"goflux/internal/service/jobagent"
+	"goflux/internal/service/jobexec"
+	"goflux/internal/service/jobs"
+	"goflux/internal/service/rexec"
 )
 
 // Env is what composition needs of the broker.
@@ -16,10 +20,27 @@ type Env interface {
 	Provide(key string, make func() (any, error))
 }
 
-// Services returns the registrations that a broker can load by name. Each
-// service package adds its own.
+// Services returns the registrations that a broker can load by name, those
+// that are builtin among them. Each service package adds its own.
 func Services(env Env) []*service.Registration {
-	provideStore(env)
+	everywhere := []*service.Registration{
+		rexec.Registration(),
+		jobagent.Registration(),
+	}
+	if env.Rank() == 0 {
+		provideStore(env)
+		return append(everywhere, leader()...)
+	}
+	return append(everywhere, follower()...)
+}
+
+func leader() []*service.Registration {
 	var all []*service.Registration
-	return all
+	all = append(all, jobs.Leader()...)
+	return append(all, jobexec.Registration())
+}
+
+func follower() []*service.Registration {
+	var all []*service.Registration
+	return append(all, jobs.Follower()...)
 }

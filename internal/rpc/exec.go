@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package rpc
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"goflux/jobid"
+	"goflux/jobspec"
+)
+
+// AgentLaunch is job-agent.launch: start a job's shell on this node, or, with
+// Reattach, find it again. Answered by a stream of AgentEvent. A node refuses
+// (ESTALE) a launch that is older than one it has seen: by Term, the leader's,
+// and Attempt, the job's.
+type AgentLaunch struct {
+	ID        jobid.ID         `json:"id"`
+	Attempt   int              `json:"attempt"`
+	Term      int64            `json:"term"`
+	UserID    uint32           `json:"userid"`
+	ShellRank int              `json:"shell_rank"`
+	Shell     string           `json:"shell,omitzero"` // "": the installed one
+	Jobspec   *jobspec.Jobspec `json:"jobspec"`
+	R         jsontext.Value   `json:"R"`
+	Reattach  bool             `json:"reattach,omitzero"`
+}
+
+// AgentEvent answers job-agent.launch: type is started (with pid), log (what
+// the shell itself printed) or exited (with the wait status), which is the last.
+type AgentEvent struct {
+	Type   string `json:"type"`
+	Pid    int    `json:"pid,omitzero"`
+	Status int    `json:"status,omitzero"`
+	Stream string `json:"stream,omitzero"`
+	Data   string `json:"data,omitzero"`
+}
+
+// AgentKill is job-agent.kill: signal a job's shell on this node; with Group
+// its whole process group and all its tasks.
+type AgentKill struct {
+	ID     jobid.ID `json:"id"`
+	Signum int      `json:"signum"`
+	Group  bool     `json:"group,omitzero"`
+}
+
+// ShellInfo is what the agent leaves for the shell in a file, named by
+// FLUX_SHELL_INFO in its environment.
+type ShellInfo struct {
+	ID         jobid.ID         `json:"id"`
+	Attempt    int              `json:"attempt"`
+	Term       int64            `json:"term"`
+	UserID     uint32           `json:"userid"`
+	ShellRank  int              `json:"shell_rank"`
+	BrokerRank uint32           `json:"broker_rank"`
+	Jobspec    *jobspec.Jobspec `json:"jobspec"`
+	R          jsontext.Value   `json:"R"`
+	// ExitPath is where the shell leaves its exit record.
+	ExitPath string `json:"exit_path"`
+}
+
+// ShellExit is the exit record: the wait status the shell ends with.
+type ShellExit struct {
+	Status int `json:"status"`
+}
+
+// ShellBarrier is job-exec.shell-barrier: a shell has come to the barrier. It
+// is answered when all of the job's shells have.
+type ShellBarrier struct {
+	ID   jobid.ID `json:"id"`
+	Rank int      `json:"rank"`
+}
+
+// CriticalRanks is job-exec.critical-ranks: the shell ranks whose loss ends the job.
+type CriticalRanks struct {
+	ID    jobid.ID `json:"id"`
+	Ranks string   `json:"ranks"`
+}
+
+// ExecOverride is job-exec.override: what a mock job in override mode does
+// next, start or finish.
+type ExecOverride struct {
+	JobID  jobid.ID `json:"jobid"`
+	Event  string   `json:"event"`
+	Status int      `json:"status,omitzero"`
+}
+
+// ShellLost tells a job's leader shell that a shell has been lost.
+type ShellLost struct {
+	ShellRank int    `json:"shell_rank"`
+	Critical  bool   `json:"critical"`
+	Message   string `json:"message"`
+}

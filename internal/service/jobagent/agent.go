@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package jobagent
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"goflux/internal/install"
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/service"
+	"goflux/internal/sys/process"
+	"goflux/jobid"
+)
+
+// Registration is the module job-agent.
+func Registration() *service.Registration {
+	return &service.Registration{
+		Name: "job-agent", Builtin: true,
+		Methods: []service.Method{
+			service.Deferred("job-agent.launch", service.Owner, (*agent).launch),
+			service.Unary("job-agent.kill", service.Owner, (*agent).kill),
+		},
+		New: func(h service.Host, _ []string) (any, error) {
+			return &agent{h: h, reaper: process.NewReaper(), shells: map[jobid.ID]*shell{}}, nil
+		},
+	}
+}
+
+type agent struct {
+	h      service.Host
+	reaper *process.Reaper
+	shells map[jobid.ID]*shell
+	term   int64 // the newest leader's
+}
+
+// shell is a shell that runs on this node.
+type shell struct {
+	id      jobid.ID
+	attempt int
+	dir     string
+	pid     int
+	call    *service.Call // who asked for it and is told how it ends
+}
+
+// Files in a job's directory.
+const (
+	infoFile = "info.json"
+	exitFile = "exit.json"
+	logFile  = "shell.log"
+)
+
+// maxShellLog bounds how much of what a shell printed is reported.
+const maxShellLog = 64 << 10
+
+// Stop implements service.Stopper. The shells go on.
+func (a *agent) Stop() { a.reaper.Close() }
+
+func (a *agent) launch(c *service.Call, req *rpc.AgentLaunch) {
+	if err := a.check(c, req); err != nil {
+		c.Fail(err)
+		return
+	}
+	a.term = max(a.term, req.Term)
+	if s := a.shells[req.ID]; s != nil {
+		s.call = c
+		c.Respond(rpc.AgentEvent{Type: "started", Pid: s.pid})
+		return
+	}
+	if req.Reattach {
+		c.Fail(message.Errorf(syscall.ESRCH, "the job's shell is not on this node any more"))
+		return
+	}
+	s, err := a.start(req)
+	if err != nil {
+		c.Fail(err)
+		return
+	}
+	s.call = c
+	a.shells[req.ID] = s
+	c.Respond(rpc.AgentEvent{Type: "started", Pid: s.pid})
+	a.reaper.Watch(s.pid, func(ws syscall.WaitStatus) {
+		if ws.Exited() || ws.Signaled() {
+			a.h.Post(func() { a.exited(s, int(ws)) })
+		}
+	})
+}
+
+// check refuses what an earlier leader or attempt wants.
+func (a *agent) check(c *service.Call, req *rpc.AgentLaunch) error {
+	switch s := a.shells[req.ID]; {
+	case !c.Streaming():
+		return message.Errorf(syscall.EPROTO, "job-agent.launch is a streaming request")
+	case req.Term < a.term:
+		return message.Errorf(syscall.ESTALE, "launch of job %s is of an earlier leader", req.ID)
+	case s != nil && req.Attempt < s.attempt:
+		return message.Errorf(syscall.ESTALE, "launch of job %s is of an earlier attempt", req.ID)
+	case s != nil && !req.Reattach:
+		return message.Errorf(syscall.EEXIST, "job %s has a shell on this node already", req.ID)
+	case req.Jobspec == nil || req.R == nil:
+		return message.Errorf(syscall.EPROTO, "launch of job %s: jobspec or R is missing", req.ID)
+	}
+	return nil
+}
+
+// start makes the job's directory and starts the shell.
+func (a *agent) start(req *rpc.AgentLaunch) (*shell, error) {
+	rundir, _ := a.h.Attr("rundir")
+	dir := filepath.Join(rundir, "jobs", fmt.Sprintf("%s-%d", req.ID.F58ASCII(), a.h.Rank()))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, message.Errorf(message.Errno(err), "making the job's directory: %v", err)
+	}
+	s := &shell{id: req.ID, attempt: req.Attempt, dir: dir}
+	info, err := message.Marshal(rpc.ShellInfo{
+		ID: req.ID, Attempt: req.Attempt, Term: req.Term, UserID: req.UserID,
+		ShellRank: req.ShellRank, BrokerRank: a.h.Rank(), Jobspec: req.Jobspec, R: req.R,
+		ExitPath: filepath.Join(dir, exitFile),
+	})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, infoFile), info, 0o600)
+	}
+	if err != nil {
+		return nil, message.Errorf(message.Errno(err), "writing the shell's information: %v", err)
+	}
+	out, err := os.OpenFile(filepath.Join(dir, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, message.Errorf(message.Errno(err), "opening the shell's log: %v", err)
+	}
+	defer out.Close()
+	program := req.Shell
+	if program == "" {
+		program = install.Shell()
+	}
+	p, err := process.Start(&process.Spec{
+		Args: []string{program, req.ID.Dec()}, Env: a.environ(req, dir), Dir: "/",
+		Stdout: process.File(out), Stderr: process.File(out), Session: true,
+	})
+	if err != nil {
+		os.RemoveAll(dir)
+		return nil, message.Errorf(message.Errno(err), "%s: %s", program, message.ErrnoText(message.Errno(err)))
+	}
+	s.pid = p.Pid
+	return s, nil
+}
+
+// environ is the broker's environment without what belongs to the broker's own
+// start, and with the way to the broker.
+func (a *agent) environ(req *rpc.AgentLaunch, dir string) []string {
+	var env []string
+	for _, kv := range os.Environ() {
+		if key, _, _ := strings.Cut(kv, "="); !private[key] && !strings.HasPrefix(key, "PMI_") {
+			env = append(env, kv)
+		}
+	}
+	uri, _ := a.h.Attr("local-uri")
+	return append(env,
+		"FLUX_URI="+uri,
+		"FLUX_JOB_ID="+req.ID.F58ASCII(),
+		fmt.Sprintf("FLUX_KVS_NAMESPACE=job-%d", uint64(req.ID)),
+		"FLUX_SHELL_INFO="+filepath.Join(dir, infoFile),
+	)
+}
+
+// private are variables of the broker's own start.
+var private = map[string]bool{
+	"FLUX_URI": true, "FLUX_KVS_NAMESPACE": true, "FLUX_PROXY_REMOTE": true, "FLUX_START_URI": true,
+	"FLUX_JOB_ID": true, "FLUX_JOB_SIZE": true, "FLUX_JOB_NNODES": true, "FLUX_JOB_TMPDIR": true,
+	"FLUX_TASK_RANK": true, "FLUX_TASK_LOCAL_ID": true, "NOTIFY_SOCKET": true, "LISTEN_FDS": true, "LISTEN_PID": true,
+}
+
+// exited tells how a shell ended and tidies up after it.
+func (a *agent) exited(s *shell, status int) {
+	delete(a.shells, s.id)
+	if log := tail(filepath.Join(s.dir, logFile)); log != "" {
+		s.call.Respond(rpc.AgentEvent{Type: "log", Stream: "stderr", Data: log})
+	}
+	s.call.Respond(rpc.AgentEvent{Type: "exited", Status: status})
+	s.call.End()
+	dir := s.dir
+	a.h.Go(func(context.Context) { os.RemoveAll(dir) }, nil)
+}
+
+// tail returns the end of a file as far as it is to be reported.
+func tail(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil || st.Size() == 0 {
+		return ""
+	}
+	b := make([]byte, min(st.Size(), maxShellLog))
+	n, _ := f.ReadAt(b, st.Size()-int64(len(b)))
+	return strings.ToValidUTF8(string(b[:n]), "?")
+}
+
+func (a *agent) kill(_ *service.Call, req *rpc.AgentKill) (any, error) {
+	s := a.shells[req.ID]
+	if s == nil {
+		return nil, syscall.ESRCH
+	}
+	if req.Signum <= 0 || req.Signum > 64 {
+		return nil, message.Errorf(syscall.EINVAL, "Invalid signal number")
+	}
+	pid := s.pid
+	if req.Group {
+		pid = -pid
+	}
+	return nil, syscall.Kill(pid, syscall.Signal(req.Signum))
+}

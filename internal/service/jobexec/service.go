@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package jobexec
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"goflux/eventlog"
+	"goflux/idset"
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/service"
+	"goflux/jobid"
+	"goflux/jobspec"
+	"goflux/rset"
+)
+
+// Registration is the module job-exec.
+func Registration() *service.Registration {
+	return &service.Registration{
+		Name: "job-exec", Methods: methods,
+		New: func(h service.Host, _ []string) (any, error) {
+			e := &exec{h: h, jobs: map[jobid.ID]*job{}, term: h.Now().UnixNano()}
+			if err := e.Reconfigure(); err != nil {
+				return nil, err
+			}
+			return e, nil
+		},
+	}
+}
+
+// methods is the authorisation table of job-exec.
+var methods = []service.Method{
+	service.Deferred("job-exec.start", service.Owner, (*exec).start),
+	service.Deferred("job-exec.shell-barrier", service.Guests, (*exec).barrier),
+	service.Unary("job-exec.critical-ranks", service.Guests, (*exec).criticalRanks),
+	service.Unary("job-exec.expiration", service.Owner, (*exec).expiration),
+	service.Unary("job-exec.override", service.Guests, (*exec).override),
+}
+
+type exec struct {
+	h    service.Host
+	jobs map[jobid.ID]*job
+	term int64
+	conf config
+}
+
+// job is a job in execution.
+type job struct {
+	id       jobid.ID
+	userid   uint32
+	attempt  int
+	call     *service.Call
+	spec     *jobspec.Jobspec
+	r        *rset.R
+	raw      []byte // R as it came
+	ranks    []uint32
+	critical *idset.Set // of shell ranks; nil: all
+	shells   map[uint32]*shell
+	running  int // shells that have not ended
+	pending  int // shells that have not started
+	started  bool
+	status   int  // the greatest wait status so far
+	fatal    bool // an exception of severity zero was raised
+	barrier  []*service.Call
+	entered  map[int]bool
+	expire   service.Timer
+	killer   *killer
+	mock     *mock
+}
+
+type shell struct {
+	rank      uint32
+	shellRank int
+	pid       int
+	ended     bool
+}
+
+// Start implements service.Starter: it says hello to the job manager.
+func (e *exec) Start() {
+	e.h.Subscribe("job-exception", e.exception)
+	e.h.Request(service.Request{
+		Topic: "job-manager.exec-hello", NodeID: message.NodeAny, Payload: rpc.ExecHello{Service: e.h.Name()},
+	}, func(m *message.Message) {
+		if err := m.Err(); err != nil {
+			e.h.Fail(fmt.Errorf("job-manager.exec-hello: %w", err))
+			return
+		}
+		e.h.SetRunning()
+	})
+}
+
+// Stop implements service.Stopper: RFC 32's error response says that the
+// service is gone.
+func (e *exec) Stop() {
+	for _, j := range e.jobs {
+		j.call.Fail(syscall.ENOSYS)
+	}
+}
+
+func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
+	j := &job{
+		id: req.ID, userid: req.UserID, attempt: req.Attempt, call: c, spec: req.Jobspec, raw: req.R,
+		shells: map[uint32]*shell{}, entered: map[int]bool{},
+	}
+	e.jobs[j.id] = j
+	var err error
+	if req.Jobspec == nil {
+		err = fmt.Errorf("no jobspec")
+	} else if j.r, err = rset.Parse(req.R); err != nil {
+		err = fmt.Errorf("reading R: %w", err)
+	} else if j.mock, err = mockOf(req.Jobspec); err != nil {
+		err = fmt.Errorf("reading exec.test: %w", err)
+	}
+	if err != nil {
+		e.fatalError(j, fmt.Sprintf("failed to initialize implementation: %v", err))
+		e.finish(j)
+		return
+	}
+	if j.mock != nil {
+		e.startMock(j, req.Reattach)
+		return
+	}
+	e.launch(j, req.Reattach)
+}
+
+// launch has the job's shells started, or found again.
+func (e *exec) launch(j *job, reattach bool) {
+	if reattach {
+		e.log(j, "reattach", nil)
+	} else {
+		e.log(j, "init", nil, "starting", nil)
+	}
+	program, _ := text(j.spec, "system.exec.job_shell")
+	if program == "" {
+		program = e.conf.shell
+	}
+	for rank := range j.r.Ranks().All() {
+		j.ranks = append(j.ranks, rank)
+	}
+	j.running, j.pending = len(j.ranks), len(j.ranks)
+	for i, rank := range j.ranks {
+		sh := &shell{rank: rank, shellRank: i}
+		j.shells[rank] = sh
+		e.h.Request(service.Request{
+			Topic: "job-agent.launch", NodeID: rank, Flags: message.FlagStreaming,
+			Payload: &rpc.AgentLaunch{
+				ID: j.id, Attempt: j.attempt, Term: e.term, UserID: j.userid, ShellRank: i,
+				Shell: program, Jobspec: j.spec, R: j.raw, Reattach: reattach,
+			},
+		}, func(m *message.Message) { e.agentEvent(j, sh, reattach, m) })
+	}
+}
+
+func (e *exec) agentEvent(j *job, sh *shell, reattach bool, m *message.Message) {
+	if sh.ended {
+		return
+	}
+	if err := m.Err(); err != nil {
+		e.shellLost(j, sh, err)
+		return
+	}
+	var ev rpc.AgentEvent
+	if err := m.Decode(&ev); err != nil {
+		e.shellLost(j, sh, err)
+		return
+	}
+	switch ev.Type {
+	case "started":
+		sh.pid = ev.Pid
+		e.shellStarted(j, reattach)
+	case "log":
+		e.log(j, "log", map[string]any{
+			"component": "flux-shell", "stream": ev.Stream, "rank": fmt.Sprint(sh.rank), "data": ev.Data,
+		})
+	case "exited":
+		e.shellExited(j, sh, ev.Status)
+	}
+}
+
+func (e *exec) shellStarted(j *job, reattach bool) {
+	if j.pending--; j.pending > 0 || j.started {
+		return
+	}
+	j.started = true
+	if reattach {
+		e.respond(j, "reattached", rpc.ExecData{})
+	} else {
+		e.respond(j, "start", rpc.ExecData{})
+	}
+	e.armExpiration(j, j.r.Expiration)
+}
+
+func (e *exec) shellExited(j *job, sh *shell, status int) {
+	if sh.shellRank == 0 {
+		ctx := map[string]any{"rank": sh.rank, "wait_status": status}
+		if active := j.activeRanks(sh); !active.Empty() {
+			ctx["active_ranks"] = active.String()
+		}
+		e.log(j, "shell-exit", ctx)
+	}
+	j.status = max(j.status, status)
+	e.checkBarrier(j, sh)
+	e.ended(j, sh)
+}
+
+// activeRanks are the ranks whose shells still run, but for one.
+func (j *job) activeRanks(but *shell) *idset.Set {
+	s := idset.New()
+	for _, sh := range j.shells {
+		if !sh.ended && sh != but {
+			s.Add(sh.rank)
+		}
+	}
+	return s
+}
+
+// shellLost is a shell that could not be started, or whose node is gone.
+func (e *exec) shellLost(j *job, sh *shell, err error) {
+	host := j.r.Host(sh.rank)
+	switch errno := message.Errno(err); {
+	case errno == syscall.EHOSTUNREACH:
+		critical := j.critical == nil || j.critical.Contains(uint32(sh.shellRank))
+		e.tellLost(j, sh, critical, fmt.Sprintf("node failure on %s (shell rank %d)", host, sh.shellRank))
+		if critical {
+			e.fatalError(j, fmt.Sprintf("node failure on %s (rank %d)", host, sh.rank))
+		}
+	case errno == syscall.ENOSYS:
+		e.fatalError(j, fmt.Sprintf("job-agent service is not loaded on %s (rank %d)", host, sh.rank))
+	default:
+		e.fatalError(j, fmt.Sprintf("job shell exec error on broker %s (rank %d): %v", host, sh.rank, err))
+	}
+	j.status = max(j.status, 1<<8)
+	e.ended(j, sh)
+}
+
+// tellLost tells the leader shell, if there is one to tell.
+func (e *exec) tellLost(j *job, sh *shell, critical bool, text string) {
+	if sh.shellRank == 0 {
+		return
+	}
+	e.h.Request(service.Request{
+		Topic:  fmt.Sprintf("%d-shell-%s.lost", j.userid, j.id.F58ASCII()),
+		NodeID: j.ranks[0], Payload: rpc.ShellLost{ShellRank: sh.shellRank, Critical: critical, Message: text},
+	}, nil)
+}
+
+func (e *exec) ended(j *job, sh *shell) {
+	sh.ended = true
+	if sh.pid == 0 && j.pending > 0 {
+		j.pending--
+	}
+	if j.running--; j.running == 0 {
+		e.finish(j)
+	}
+}
+
+// finish reports the end of the job's execution.
+func (e *exec) finish(j *job) {
+	if e.jobs[j.id] != j {
+		return
+	}
+	delete(e.jobs, j.id)
+	if j.expire != nil {
+		j.expire.Stop()
+	}
+	j.killer.stop()
+	for _, c := range j.barrier {
+		c.Fail(message.Errorf(syscall.ECANCELED, "the job is over"))
+	}
+	if j.started {
+		e.log(j, "complete", map[string]any{"status": j.status}, "done", nil)
+		e.respond(j, "finish", rpc.ExecData{Status: j.status})
+	} else {
+		e.log(j, "done", nil)
+	}
+	e.respond(j, "release", rpc.ExecData{Ranks: "all", Final: true})
+}
+
+func (e *exec) respond(j *job, kind string, data rpc.ExecData) {
+	j.call.Respond(&rpc.ExecResponse{ID: j.id, Type: kind, Data: data})
+}
+
+// fatalError raises an exec exception of severity zero, once.
+func (e *exec) fatalError(j *job, note string) {
+	if j.fatal {
+		return
+	}
+	j.fatal = true
+	e.respond(j, "exception", rpc.ExecData{Severity: 0, Type: "exec", Note: note})
+}
+
+// log adds events to the job's execution event log: pairs of name and context.
+func (e *exec) log(j *job, events ...any) {
+	now := float64(e.h.Now().UnixMicro()) / 1e6
+	var lines []byte
+	for i := 0; i+1 < len(events); i += 2 {
+		ent, err := eventlog.New(now, events[i].(string), events[i+1])
+		if err != nil {
+			e.h.Log().Error("execution event", "jobid", j.id, "err", err)
+			continue
+		}
+		lines = ent.Append(lines)
+	}
+	e.h.Request(service.Request{
+		Topic: "job-info.stream-append", NodeID: message.NodeAny,
+		Payload: &rpc.JobStreamAppend{ID: j.id, Attempt: j.attempt, Stream: "exec", Data: string(lines)},
+	}, nil)
+}
+
+// armExpiration sets the job's time limit, in seconds since the epoch; 0 is none.
+func (e *exec) armExpiration(j *job, at float64) {
+	if j.expire != nil {
+		j.expire.Stop()
+		j.expire = nil
+	}
+	if at <= 0 {
+		return
+	}
+	left := time.Duration((at - float64(e.h.Now().UnixNano())/1e9) * float64(time.Second))
+	j.expire = e.h.After(max(left, 0), func() {
+		e.respond(j, "exception", rpc.ExecData{Severity: 0, Type: "timeout", Note: "resource allocation expired"})
+	})
+}
+
+func (e *exec) expiration(_ *service.Call, req *rpc.ExecExpiration) (any, error) {
+	j := e.jobs[req.ID]
+	if j == nil {
+		return nil, syscall.ENOENT
+	}
+	if req.Expiration < 0 {
+		return nil, message.Errorf(syscall.EINVAL, "invalid expiration")
+	}
+	e.armExpiration(j, req.Expiration)
+	return nil, nil
+}
+
+func (e *exec) criticalRanks(c *service.Call, req *rpc.CriticalRanks) (any, error) {
+	j := e.jobs[req.ID]
+	if j == nil {
+		return nil, syscall.ENOENT
+	}
+	if err := c.Cred().Authorize(j.userid); err != nil {
+		return nil, err
+	}
+	ranks, err := idset.Parse(req.Ranks)
+	if err != nil {
+		return nil, message.Errorf(syscall.EINVAL, "critical ranks: %v", err)
+	}
+	j.critical = ranks
+	return nil, nil
+}
+
+// text reads a string attribute of a jobspec.
+func text(spec *jobspec.Jobspec, path string) (string, bool) {
+	var s string
+	raw := spec.Attr(path)
+	if raw == nil || message.Unmarshal(raw, &s) != nil {
+		return "", false
+	}
+	return s, true
+}
+
+// Stats implements service.Statser.
+func (e *exec) Stats() any {
+	jobs := map[string]any{}
+	for id, j := range e.jobs {
+		jobs[id.F58()] = map[string]any{
+			"implementation": j.implementation(), "running": j.running, "started": j.started,
+			"active_ranks": j.activeRanks(nil).String(), "critical_ranks": strings.Trim(j.critical.String(), " "),
+		}
+	}
+	return map[string]any{
+		"default_cwd": "/", "default_job_shell": e.conf.shell,
+		"kill-timeout": e.conf.killTimeout.Seconds(), "max-kill-count": e.conf.maxKillCount,
+		"term-signal": signalName(e.conf.termSignal), "kill-signal": signalName(e.conf.killSignal),
+		"jobs": jobs,
+	}
+}
+
+func (j *job) implementation() string {
+	if j.mock != nil {
+		return "testexec"
+	}
+	return "agent"
+}
