@@ -57,6 +57,8 @@ func commandTable() []command {
 		{"event", instance, cStyle, "publish events and subscribe to them", newEvent},
 		{"config", other, cStyle, "look at and change the instance's configuration", newConfig},
 		{"keygen", unlisted, cStyle, "make the certificate of a system instance", newKeygen},
+		{"hostlist", other, pyStyle, "fetch, combine and query lists of hosts", newHostlist},
+		{"R", unlisted, cStyle, "read, write and transform R version 1 objects", newR},
 		{"completion", unlisted, cStyle, "print a shell's completion script", newCompletion},
 		{"env", other, cStyle, "print the environment of commands, or run one in it", newEnv},
 		{"help", unlisted, cStyle, "show a command's manual page", newHelp},
