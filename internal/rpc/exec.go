@@ -43,33 +43,6 @@ type AgentKill struct {
 	Group  bool     `json:"group,omitzero"`
 }
 
-// ShellInfo is what the agent leaves for the shell in a file, named by
-// FLUX_SHELL_INFO in its environment.
-type ShellInfo struct {
-	ID         jobid.ID         `json:"id"`
-	Attempt    int              `json:"attempt"`
-	Term       int64            `json:"term"`
-	UserID     uint32           `json:"userid"`
-	ShellRank  int              `json:"shell_rank"`
-	BrokerRank uint32           `json:"broker_rank"`
-	Jobspec    *jobspec.Jobspec `json:"jobspec"`
-	R          jsontext.Value   `json:"R"`
-	// ExitPath is where the shell leaves its exit record.
-	ExitPath string `json:"exit_path"`
-}
-
-// ShellExit is the exit record: the wait status the shell ends with.
-type ShellExit struct {
-	Status int `json:"status"`
-}
-
-// ShellBarrier is job-exec.shell-barrier: a shell has come to the barrier. It
-// is answered when all of the job's shells have.
-type ShellBarrier struct {
-	ID   jobid.ID `json:"id"`
-	Rank int      `json:"rank"`
-}
-
 // CriticalRanks is job-exec.critical-ranks: the shell ranks whose loss ends the job.
 type CriticalRanks struct {
 	ID    jobid.ID `json:"id"`
@@ -82,11 +55,4 @@ type ExecOverride struct {
 	JobID  jobid.ID `json:"jobid"`
 	Event  string   `json:"event"`
 	Status int      `json:"status,omitzero"`
-}
-
-// ShellLost tells a job's leader shell that a shell has been lost.
-type ShellLost struct {
-	ShellRank int    `json:"shell_rank"`
-	Critical  bool   `json:"critical"`
-	Message   string `json:"message"`
 }

@@ -28,6 +28,8 @@ type JobRaise struct {
 	Type     string   `json:"type"`
 	Severity int      `json:"severity"`
 	Note     string   `json:"note,omitzero"`
+	// WaitStatus is that of the task whose exit is the cause.
+	WaitStatus *int `json:"wait_status,omitempty"`
 }
 
 // JobRaiseAll is job-manager.raiseall: on the jobs of userid (4294967295: of
@@ -311,9 +313,10 @@ type ExecExpiration struct {
 
 // JobException is the event job-exception, which execution services act on.
 type JobException struct {
-	ID       jobid.ID `json:"id"`
-	Type     string   `json:"type"`
-	Severity int      `json:"severity"`
+	ID         jobid.ID `json:"id"`
+	Type       string   `json:"type"`
+	Severity   int      `json:"severity"`
+	WaitStatus *int     `json:"wait_status,omitempty"`
 }
 
 // ShellKill is the event shell-ID.kill.

@@ -48,10 +48,9 @@ type shell struct {
 	call    *service.Call // who asked for it and is told how it ends
 }
 
-// Files in a job's directory.
+// Files in a job's directory, beside the shell's exit record.
 const (
 	infoFile = "info.json"
-	exitFile = "exit.json"
 	logFile  = "shell.log"
 )
 
@@ -116,11 +115,7 @@ func (a *agent) start(req *rpc.AgentLaunch) (*shell, error) {
 		return nil, message.Errorf(message.Errno(err), "making the job's directory: %v", err)
 	}
 	s := &shell{id: req.ID, attempt: req.Attempt, dir: dir}
-	info, err := message.Marshal(rpc.ShellInfo{
-		ID: req.ID, Attempt: req.Attempt, Term: req.Term, UserID: req.UserID,
-		ShellRank: req.ShellRank, BrokerRank: a.h.Rank(), Jobspec: req.Jobspec, R: req.R,
-		ExitPath: filepath.Join(dir, exitFile),
-	})
+	info, err := a.info(req)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, infoFile), info, 0o600)
 	}
@@ -148,6 +143,28 @@ func (a *agent) start(req *rpc.AgentLaunch) (*shell, error) {
 	return s, nil
 }
 
+// told are the attributes that a shell is told beforehand, to save it from
+// asking.
+var told = []string{"rundir", "jobid-path", "instance-level", "security.owner", "tbon.interface-hint"}
+
+// info is what the shell needs to know.
+func (a *agent) info(req *rpc.AgentLaunch) ([]byte, error) {
+	spec, err := message.Marshal(req.Jobspec)
+	if err != nil {
+		return nil, err
+	}
+	attrs := map[string]string{}
+	for _, name := range told {
+		if v, ok := a.h.Attr(name); ok {
+			attrs[name] = v
+		}
+	}
+	return message.Marshal(rpc.ShellInfo{
+		ID: req.ID, Attempt: req.Attempt, UserID: req.UserID, BrokerRank: a.h.Rank(),
+		R: req.R, Jobspec: spec, Attrs: attrs,
+	})
+}
+
 // environ is the broker's environment without what belongs to the broker's own
 // start, and with the way to the broker.
 func (a *agent) environ(req *rpc.AgentLaunch, dir string) []string {
@@ -162,7 +179,7 @@ func (a *agent) environ(req *rpc.AgentLaunch, dir string) []string {
 		"FLUX_URI="+uri,
 		"FLUX_JOB_ID="+req.ID.F58ASCII(),
 		fmt.Sprintf("FLUX_KVS_NAMESPACE=job-%d", uint64(req.ID)),
-		"FLUX_SHELL_INFO="+filepath.Join(dir, infoFile),
+		rpc.ShellInfoEnv+"="+filepath.Join(dir, infoFile),
 	)
 }
 

@@ -22,8 +22,8 @@ func (e *exec) barrier(c *service.Call, req *rpc.ShellBarrier) {
 		c.Fail(err)
 		return
 	}
-	if req.Rank < 0 || req.Rank >= len(j.ranks) || j.entered[req.Rank] {
-		c.Fail(message.Errorf(syscall.EINVAL, "shell rank %d cannot enter the barrier", req.Rank))
+	if j.shells[req.Rank] == nil || j.entered[req.Rank] {
+		c.Fail(message.Errorf(syscall.EINVAL, "rank %d cannot enter the barrier", req.Rank))
 		return
 	}
 	j.entered[req.Rank] = true
@@ -40,7 +40,7 @@ func (e *exec) barrier(c *service.Call, req *rpc.ShellBarrier) {
 
 // checkBarrier ends a job whose shell left while others wait for it.
 func (e *exec) checkBarrier(j *job, sh *shell) {
-	if len(j.barrier) == 0 || j.entered[sh.shellRank] {
+	if len(j.barrier) == 0 || j.entered[sh.rank] {
 		return
 	}
 	for _, b := range j.barrier {

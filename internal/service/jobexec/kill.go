@@ -103,6 +103,9 @@ func (e *exec) exception(m *message.Message) {
 	}
 	j.fatal = true
 	j.killer = &killer{}
+	if x.WaitStatus != nil {
+		j.blame = exitForm(*x.WaitStatus)
+	}
 	sig := e.conf.termSignal
 	if x.Type == "timeout" {
 		sig = syscall.SIGALRM
@@ -162,4 +165,16 @@ func (e *exec) unkillable(j *job) {
 			e.ended(j, sh)
 		}
 	}
+}
+
+// exitForm turns a task's wait status into the one a shell would exit with:
+// 128 and the signal, or the exit code (RFC 32, finish).
+func exitForm(status int) *int {
+	ws := syscall.WaitStatus(status)
+	code := ws.ExitStatus()
+	if ws.Signaled() {
+		code = 128 + int(ws.Signal())
+	}
+	code <<= 8
+	return &code
 }

@@ -65,8 +65,9 @@ type job struct {
 	started  bool
 	status   int  // the greatest wait status so far
 	fatal    bool // an exception of severity zero was raised
+	blame    *int // the status of the task that caused it, which counts then
 	barrier  []*service.Call
-	entered  map[int]bool
+	entered  map[uint32]bool // by rank
 	expire   service.Timer
 	killer   *killer
 	mock     *mock
@@ -104,7 +105,7 @@ func (e *exec) Stop() {
 func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 	j := &job{
 		id: req.ID, userid: req.UserID, attempt: req.Attempt, call: c, spec: req.Jobspec, raw: req.R,
-		shells: map[uint32]*shell{}, entered: map[int]bool{},
+		shells: map[uint32]*shell{}, entered: map[uint32]bool{},
 	}
 	e.jobs[j.id] = j
 	var err error
@@ -242,9 +243,14 @@ func (e *exec) tellLost(j *job, sh *shell, critical bool, text string) {
 	if sh.shellRank == 0 {
 		return
 	}
+	severity := 1
+	if critical {
+		severity = 0
+	}
 	e.h.Request(service.Request{
-		Topic:  fmt.Sprintf("%d-shell-%s.lost", j.userid, j.id.F58ASCII()),
-		NodeID: j.ranks[0], Payload: rpc.ShellLost{ShellRank: sh.shellRank, Critical: critical, Message: text},
+		Topic:   fmt.Sprintf("%d-shell-%s.exception", j.userid, j.id.F58ASCII()),
+		NodeID:  j.ranks[0],
+		Payload: rpc.ShellException{Type: "lost-shell", Severity: severity, ShellRank: sh.shellRank, Message: text},
 	}, nil)
 }
 
@@ -270,6 +276,9 @@ func (e *exec) finish(j *job) {
 	j.killer.stop()
 	for _, c := range j.barrier {
 		c.Fail(message.Errorf(syscall.ECANCELED, "the job is over"))
+	}
+	if j.blame != nil {
+		j.status = *j.blame
 	}
 	if j.started {
 		e.log(j, "complete", map[string]any{"status": j.status}, "done", nil)

@@ -211,9 +211,10 @@ func (s *jobs) announce(j *job.Job, e job.Logged) {
 	if e.Entry.Name != "exception" {
 		return
 	}
-	var x job.Exception
+	var x rpc.JobException
 	if message.Unmarshal(e.Entry.Context, &x) == nil {
-		s.h.Publish("job-exception", rpc.JobException{ID: j.ID, Type: x.Type, Severity: x.Severity})
+		x.ID = j.ID
+		s.h.Publish("job-exception", x)
 	}
 }
 

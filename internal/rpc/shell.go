@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package rpc
+
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"goflux/jobid"
+)
+
+// ShellInfoEnv names the environment variable that tells a job shell the path
+// of its [ShellInfo]. Without it the shell asks job-info.lookup.
+const ShellInfoEnv = "FLUX_SHELL_INFO"
+
+// ShellExitFile is the name of a shell's [ShellExit], in the directory of its
+// [ShellInfo]. It is written to another name first and then renamed.
+const ShellExitFile = "exit.json"
+
+// ShellInfo is what the execution service tells a job shell, in a file: all
+// that it needs to start its tasks.
+type ShellInfo struct {
+	ID      jobid.ID `json:"id"`
+	Attempt int      `json:"attempt,omitzero"`
+	UserID  uint32   `json:"userid"`
+	// BrokerRank is this node's; the shell's own rank is its place among the
+	// ranks of R.
+	BrokerRank uint32         `json:"broker_rank"`
+	R          jsontext.Value `json:"R"`
+	Jobspec    jsontext.Value `json:"jobspec"`
+	// Attrs are broker attributes: rundir, jobid-path, instance-level,
+	// security.owner and, where there is one, tbon.interface-hint. One that
+	// is not here is asked for.
+	Attrs map[string]string `json:"attrs,omitempty"`
+	// Cores are the node's cores in logical order, as lists of processors
+	// ("0,64"); without them the shell reads the topology itself.
+	Cores []string `json:"cores,omitempty"`
+}
+
+// ShellExit is what a job shell leaves when it ends, for an execution service
+// that is not its parent: a wait status.
+type ShellExit struct {
+	ID      jobid.ID `json:"id"`
+	Attempt int      `json:"attempt,omitzero"`
+	Pid     int      `json:"pid"`
+	Status  int      `json:"status"`
+}
+
+// ShellBarrier is job-exec.shell-barrier: it is answered when all shells of
+// the job have sent it. Rank is the broker's.
+type ShellBarrier struct {
+	ID   jobid.ID `json:"id"`
+	Rank uint32   `json:"rank"`
+}
+
+// ShellTask is what is told of a task: the shell's doom, and the context of
+// the event shell.task-exit.
+type ShellTask struct {
+	LocalID    int    `json:"localid"`
+	Rank       int    `json:"rank"`
+	State      string `json:"state"`
+	Pid        int    `json:"pid,omitzero"`
+	WaitStatus int    `json:"wait_status"`
+	Signaled   int    `json:"signaled"`
+	ExitCode   int    `json:"exitcode"`
+}
+
+// ShellWrite is the shell's write: an output event (data or log) of a shell
+// other than the leader's.
+type ShellWrite struct {
+	Name      string         `json:"name"`
+	ShellRank int            `json:"shell_rank"`
+	Context   jsontext.Value `json:"context"`
+}
+
+// ShellCredit is the shell's write-getcredit: leave for as many more writes.
+type ShellCredit struct {
+	Credits int `json:"credits"`
+}
+
+// ShellRank is the shell's tasks-complete.
+type ShellRank struct {
+	ShellRank int `json:"shell_rank"`
+}
+
+// ShellException is the shell's exception: what the execution service tells
+// the leader. Type lost-shell says that ShellRank is gone.
+type ShellException struct {
+	Type      string `json:"type"`
+	Severity  int    `json:"severity"`
+	ShellRank int    `json:"shell_rank"`
+	Message   string `json:"message,omitzero"`
+}
+
+// ShellRaise is job-manager.raise as a shell sends it: with the wait status of
+// the task that is to blame, if one is.
+type ShellRaise struct {
+	ID         jobid.ID `json:"id"`
+	Type       string   `json:"type"`
+	Severity   int      `json:"severity"`
+	Note       string   `json:"note"`
+	WaitStatus *int     `json:"wait_status,omitempty"`
+}
