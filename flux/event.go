@@ -64,7 +64,7 @@ func (c *Client) Publish(ctx context.Context, topic string, payload any, flags i
 	var resp struct {
 		Seq uint32 `json:"seq"`
 	}
-	err := c.RPC(ctx, "event.publish", NodeAny, req, &resp)
+	err := c.RPC(ctx, "event.publish", 0, req, &resp)
 	return resp.Seq, err
 }
 

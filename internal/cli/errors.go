@@ -5,6 +5,10 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"syscall"
 
 	"goflux/flux"
 )
@@ -57,13 +61,23 @@ func usageError(format string, args ...any) error {
 	return &statusError{text: fmt.Sprintf(format, args...), usage: true}
 }
 
-// errorText is what to tell a person about err.
+// errorText is what to tell a person about err: a service's own sentence, what
+// the system says, or the error's text.
 func errorText(err error) string {
 	var s *statusError
 	if errors.As(err, &s) {
 		return s.text
 	}
-	return flux.ErrorText(err)
+	var service *flux.Error
+	var path *fs.PathError
+	var network *net.OpError
+	var system *os.SyscallError
+	var num syscall.Errno
+	if errors.As(err, &service) || errors.As(err, &path) || errors.As(err, &network) || errors.As(err, &system) ||
+		errors.As(err, &num) && error(num) == err {
+		return flux.ErrorText(err)
+	}
+	return err.Error()
 }
 
 // osErrorText is the text strict commands show for an error that a service

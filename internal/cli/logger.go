@@ -44,7 +44,7 @@ func newLogger(a *app) *cobra.Command {
 	return cmd
 }
 
-// log sends one record and waits until it is in the log.
+// log sends one record a line of text and waits until they are in the log.
 func (a *app) log(level int, appname, text string) error {
 	h, err := a.open()
 	if err != nil {
@@ -55,10 +55,12 @@ func (a *app) log(level int, appname, text string) error {
 		return fail("rank: %v", err)
 	}
 	text, _, _ = strings.Cut(text, "\x00")
-	now := time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")
-	record := fmt.Sprintf("<%d>1 %s %d %s - - - %s", level<<3, now, rank, appname, text)
-	if err := h.RPC(a.ctx, "log.append", flux.NodeAny, []byte(record), nil); err != nil {
-		return fail("log.append: %v", err)
+	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }) {
+		now := time.Now().UTC().Format("2006-01-02T15:04:05.000000Z")
+		record := fmt.Sprintf("<%d>1 %s %d %s - - - %s", level<<3, now, rank, appname, line)
+		if err := h.RPC(a.ctx, "log.append", flux.NodeAny, []byte(record), nil); err != nil {
+			return fail("log.append: %v", err)
+		}
 	}
 	return nil
 }

@@ -23,14 +23,20 @@ func isCobraUsage(err error) bool {
 func (a *app) reportUsage(cmd *cobra.Command, e *statusError) int {
 	path := commandPath(cmd)
 	text := flagErrorText(e.cause, a.style)
-	if text == "" {
+	wrongOption := text != ""
+	if !wrongOption {
 		text = e.text
 	}
 	if a.style == pyStyle {
 		fmt.Fprintf(a.err, "usage: %s\n%s: error: %s\n", usageLine(cmd), path, text)
 		return 2
 	}
-	fmt.Fprintf(a.err, "%s: %s\nTry `%s --help' for more information.\n", path, text, path)
+	fmt.Fprintf(a.err, "%s: %s\n", path, text)
+	if wrongOption {
+		fmt.Fprintf(a.err, "Try `%s --help' for more information.\n", path)
+	} else {
+		printHelp(a.err, cmd)
+	}
 	return 1
 }
 

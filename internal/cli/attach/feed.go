@@ -90,12 +90,13 @@ func (r *runner) Send(shell Shell, ranks string, data []byte) {
 	d := Data{Stream: "stdin", Rank: ranks, EOF: len(data) == 0}
 	d.Data, d.Encoding = encode(data)
 	call, err := r.client.Go(shell.Service+".stdin", shell.Rank, d)
+	in := r.stdin
 	go func() {
 		if err == nil {
 			err = call.Get(r.ctx, nil)
 		}
 		r.post(func() { r.session.Sent(err) })
-		if in := r.stdin; in != nil {
+		if in != nil {
 			select {
 			case in.room <- struct{}{}:
 			default: // a Send that no reading caused
