@@ -3,6 +3,7 @@
 package message
 
 import (
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -24,10 +25,30 @@ var encodeOptions = json.JoinOptions(floats, jsontext.AllowInvalidUTF8(true), js
 // sorted. In struct tags use omitzero for numbers and booleans.
 func Marshal(v any) ([]byte, error) { return json.Marshal(v, encodeOptions) }
 
-// Unmarshal decodes JSON; unknown keys are ignored, of a repeated key the last counts.
-func Unmarshal(b []byte, v any) error {
-	return json.Unmarshal(b, v, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-}
+// integers makes whole numbers in an interface int64, so that what is passed on
+// does not turn from 1 into 1.0.
+var integers = json.WithUnmarshalers(json.UnmarshalFromFunc(func(d *jsontext.Decoder, v *any) error {
+	if d.PeekKind() != '0' {
+		return errors.ErrUnsupported
+	}
+	raw, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
+		*v = n
+		return nil
+	}
+	f, err := strconv.ParseFloat(string(raw), 64)
+	*v = f
+	return err
+}))
+
+var decodeOptions = json.JoinOptions(integers, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
+// Unmarshal decodes JSON; unknown keys are ignored, of a repeated key the last
+// counts. In an interface a whole number becomes an int64, any other a float64.
+func Unmarshal(b []byte, v any) error { return json.Unmarshal(b, v, decodeOptions) }
 
 // AppendFloat appends f as a JSON number with a fraction, in the shortest form
 // that reads back equal. JSON has no infinities: they become the largest number.

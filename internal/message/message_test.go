@@ -139,6 +139,19 @@ func TestDecodeAcrossTypes(t *testing.T) {
 	}
 }
 
+func TestNumbersKeepTheirKind(t *testing.T) {
+	const text = `{"a":1,"b":1.0,"c":[2,2.5,{"d":-3}],"e":18446744073709551615}`
+	var v any
+	if err := Unmarshal([]byte(text), &v); err != nil {
+		t.Fatal(err)
+	}
+	v.(map[string]any)["e"] = uint64(18446744073709551615)
+	b, err := Marshal(v)
+	if err != nil || string(b) != text {
+		t.Errorf("got %s, %v", b, err)
+	}
+}
+
 func TestErrorResponse(t *testing.T) {
 	req := NewRequest("x.y", NodeAny, nil).PushRoute("abc")
 	for _, tc := range []struct {

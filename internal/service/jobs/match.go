@@ -87,7 +87,7 @@ func maskLeaf(op string, values jsontext.Value) (constraint.Leaf[subject], error
 				return nil, fmt.Errorf("invalid %s value '%s' specified", op, v)
 			}
 			mask |= bits
-		case float64:
+		case int64:
 			if limit := map[string]int{"states": 127, "results": 15}[op]; v < 0 || int(v)&^limit != 0 {
 				return nil, fmt.Errorf("invalid %s value '%X' specified", op, int(v))
 			}
