@@ -50,6 +50,7 @@ type Store struct {
 	wake    sync.Cond
 	queue   []commit
 	closing bool
+	sync    string // SQLite's synchronous as it is now
 	done    chan struct{}
 
 	// What follows belongs to the writer, which changes it under mu: readers
@@ -69,9 +70,12 @@ type counters struct {
 	advancing    int64 // the checkpoint that PutCheckpoint's replace writes over, or 0
 }
 
+// commit is what waits for the writer: a batch, or something to be done
+// between transactions.
 type commit struct {
-	batch *Batch
-	done  func(error)
+	batch  *Batch
+	direct func() error
+	done   func(error)
 }
 
 // readers is the number of reading connections: a few, for those who load
@@ -93,6 +97,7 @@ func Open(path string, opt Options) (*Store, error) {
 		done: make(chan struct{}), active: map[uint64]*activeJob{0: {}},
 		maxCheckpts: opt.MaxCheckpoints,
 	}
+	s.sync = s.synchronous()
 	s.wake.L = &s.mu
 	if err := s.open(); err != nil {
 		s.closeConns()
@@ -156,7 +161,42 @@ func (s *Store) synchronous() string {
 }
 
 // Modes are SQLite's journal_mode and synchronous as the store runs.
-func (s *Store) Modes() (journal, synchronous string) { return "WAL", s.synchronous() }
+func (s *Store) Modes() (journal, synchronous string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return "WAL", s.sync
+}
+
+// SetSynchronous changes SQLite's synchronous mode: OFF, NORMAL, FULL or
+// EXTRA, or "" for the one the store was opened with. Below FULL, what has been
+// answered can be lost with the power: that is for an administrator to choose.
+// EINVAL for another word. It blocks.
+func (s *Store) SetSynchronous(mode string) error {
+	switch mode {
+	case "":
+		mode = s.synchronous()
+	case "OFF", "NORMAL", "FULL", "EXTRA":
+	default:
+		return message.Errorf(syscall.EINVAL, "synchronous: %q is none of OFF, NORMAL, FULL, EXTRA", mode)
+	}
+	ch := make(chan error, 1)
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return message.Errorf(syscall.ESHUTDOWN, "the store is closed")
+	}
+	s.enqueue(commit{done: func(err error) { ch <- err }, direct: func() error {
+		if err := sqlitex.ExecuteTransient(s.write, "PRAGMA synchronous="+mode, nil); err != nil {
+			return wrap("setting synchronous", err)
+		}
+		s.mu.Lock()
+		s.sync = mode
+		s.mu.Unlock()
+		return nil
+	}})
+	s.mu.Unlock()
+	return <-ch
+}
 
 // Path is the file's path.
 func (s *Store) Path() string { return s.path }
@@ -174,9 +214,13 @@ func (s *Store) Commit(batch *Batch, done func(error)) {
 		done(message.Errorf(syscall.ESHUTDOWN, "the store is closed"))
 		return
 	}
-	s.queue = append(s.queue, commit{batch, done})
-	s.wake.Signal()
+	s.enqueue(commit{batch: batch, done: done})
 	s.mu.Unlock()
+}
+
+func (s *Store) enqueue(c commit) {
+	s.queue = append(s.queue, c)
+	s.wake.Signal()
 }
 
 // CommitWait is Commit for callers that may block.
@@ -251,8 +295,16 @@ func (s *Store) writer() {
 			return
 		}
 		for len(group) > 0 {
-			n := min(len(group), maxGroup)
-			s.commitGroup(group[:n])
+			n := 0
+			for n < min(len(group), maxGroup) && group[n].batch != nil {
+				n++
+			}
+			if n == 0 {
+				group[0].done(group[0].direct())
+				n = 1
+			} else {
+				s.commitGroup(group[:n])
+			}
 			group = group[n:]
 		}
 	}

@@ -160,7 +160,7 @@ func TestReferences(t *testing.T) {
 	if ref := w.lookup(Lookup{Key: "b", Flags: LookupTreeObj}).Object.(treeobj.Dirref).Refs[0]; ref != "sha1-b17429adddd2619f5e0741ca1a828e6a7dc8a2a6" {
 		t.Errorf("b is %s", ref)
 	}
-	w.put(set("in", strings.Repeat("i", maxInline)), set("out", strings.Repeat("o", maxInline+1)))
+	w.put(set("in", strings.Repeat("i", 54)), set("out", strings.Repeat("o", 55)))
 	if k := w.lookup(Lookup{Key: "in", Flags: LookupTreeObj}).Object.Kind(); k != treeobj.KindVal {
 		t.Errorf("in is a %s", k)
 	}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package rpc
+
+import "github.com/go-json-experiment/json/jsontext"
+
+// The content service (RFC 10). The payloads of load, store and validate, here
+// and of content-backing, are raw: a blob, or the bytes of its hash.
+
+// ContentRegister is content.register-backing and content.unregister-backing.
+type ContentRegister struct {
+	Name string `json:"name"`
+}
+
+// ContentStats answers content.stats-get: sizes in bytes.
+type ContentStats struct {
+	Count           int         `json:"count"`
+	Valid           int         `json:"valid"`
+	Dirty           int         `json:"dirty"`
+	Size            int64       `json:"size"`
+	FlushBatchCount int         `json:"flush-batch-count"`
+	Mmap            ContentMmap `json:"mmap"`
+}
+
+// ContentMmap counts files mapped into the content store.
+type ContentMmap struct {
+	Tags  map[string]int `json:"tags"`
+	Blobs int            `json:"blobs"`
+}
+
+// CheckpointPut is content.checkpoint-put and content-backing.checkpoint-put.
+type CheckpointPut struct {
+	Value jsontext.Value `json:"value"`
+}
+
+// CheckpointGet answers content.checkpoint-get: newest first.
+type CheckpointGet struct {
+	Value []jsontext.Value `json:"value"`
+}
+
+// Checkpoint is a checkpoint of the primary KVS namespace. The timestamp is in
+// seconds since the epoch.
+type Checkpoint struct {
+	Version   int     `json:"version"`
+	Rootref   string  `json:"rootref"`
+	Sequence  int     `json:"sequence"`
+	Timestamp float64 `json:"timestamp"`
+}
+
+// ContentCommit is content.commit and content-backing.commit, which stay
+// within the leader: blobs and the roots that refer to them, durable together
+// or not at all.
+type ContentCommit struct {
+	Blobs []ContentBlob
+	// Wait asks for the answer to come when it is durable, instead of when it
+	// can be loaded.
+	Wait bool
+	// Checkpoint, unless nil, is the JSON of a new checkpoint. With Advance it
+	// takes the place of the last one made with Advance.
+	Checkpoint []byte
+	Advance    bool
+	// Sync refuses the commit (ENOSYS) when there is no backing store; without
+	// it the blobs wait in memory for one.
+	Sync bool
+	// Roots are the roots of namespaces other than the primary one, by name,
+	// as JSON; nil for one that has been removed.
+	Roots map[string][]byte
+}
+
+// ContentBlob is a blob with the raw bytes of its hash.
+type ContentBlob struct {
+	Hash string
+	Data []byte
+}
+
+// ContentRoots answers content-backing.roots-get, which stays within the
+// leader: what [ContentCommit] Roots last said.
+type ContentRoots struct {
+	Roots map[string][]byte
+}
+
+// ContentMark is content-backing.mark: hashes are blobrefs.
+type ContentMark struct {
+	Epoch  int64    `json:"epoch"`
+	Hashes []string `json:"hashes"`
+}
+
+// ContentMarked answers ContentMark.
+type ContentMarked struct {
+	Marked int `json:"marked"`
+}
+
+// ContentSweep is content-backing.sweep.
+type ContentSweep struct {
+	Epoch     int64 `json:"epoch"`
+	Cursor    int64 `json:"cursor"`
+	HighWater int64 `json:"high_water"`
+	DeleteCap int64 `json:"delete_cap"`
+	Window    int64 `json:"window"`
+}
+
+// ContentSwept answers ContentSweep.
+type ContentSwept struct {
+	Deleted int64 `json:"deleted"`
+	Cursor  int64 `json:"cursor"`
+}
+
+// ContentGCInfo is content-backing.gc-info.
+type ContentGCInfo struct {
+	Epoch    int64 `json:"epoch"`
+	GetCount bool  `json:"get_count,omitzero"`
+}
+
+// ContentGCState answers ContentGCInfo.
+type ContentGCState struct {
+	CurrentEpoch int64  `json:"current_epoch"`
+	HighWater    int64  `json:"high_water"`
+	Candidates   *int64 `json:"candidates,omitzero"`
+}
+
+// ContentSqliteStats answers content-sqlite.stats-get: sizes in bytes, times
+// in milliseconds.
+type ContentSqliteStats struct {
+	ObjectCount  int64               `json:"object_count"`
+	CurrentEpoch int64               `json:"current_epoch"`
+	DbfileSize   int64               `json:"dbfile_size"`
+	DbfileFree   int64               `json:"dbfile_free"`
+	LoadTime     Spread              `json:"load_time"`
+	StoreTime    Spread              `json:"store_time"`
+	Config       ContentSqliteConfig `json:"config"`
+	Checkpoints  []StoredCheckpoint  `json:"checkpoints"`
+}
+
+// ContentSqliteConfig is how SQLite runs.
+type ContentSqliteConfig struct {
+	JournalMode string `json:"journal_mode"`
+	Synchronous string `json:"synchronous"`
+}
+
+// StoredCheckpoint is a checkpoint with its id in the database.
+type StoredCheckpoint struct {
+	ID    int64          `json:"id"`
+	Value jsontext.Value `json:"value"`
+}
+
+// Spread describes samples.
+type Spread struct {
+	Count  int     `json:"count"`
+	Min    float64 `json:"min"`
+	Max    float64 `json:"max"`
+	Mean   float64 `json:"mean"`
+	Stddev float64 `json:"stddev"`
+}

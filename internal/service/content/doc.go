@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+// Package content is the content service (RFC 10): a cache of blobs by hash on
+// every broker.
+//
+// A follower's cache asks the broker above for what it misses and stores
+// through it. The leader's stands before the backing store, if one has been
+// registered (content.register-backing). Where the state is to outlive the
+// instance, a store is answered when it is durable; in a throw-away instance,
+// or without a backing store, when it can be loaded from anywhere. A blob that
+// is not in the backing store is never dropped from memory.
+//
+// What comes from the backing store is checked against its hash: a damaged blob
+// is an error (EIO), never wrong data.
+//
+// All methods are for the instance owner, statistics for everyone.
+package content

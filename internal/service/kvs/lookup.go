@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package kvs
+
+import (
+	"strings"
+	"syscall"
+
+	core "goflux/internal/core/kvs"
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/service"
+	"goflux/treeobj"
+)
+
+func (s *kvs) lookup(c *service.Call, r *rpc.KVSLookup) {
+	s.find(c, r, func(res core.Result) {
+		switch {
+		case res.Err != nil:
+			c.Fail(res.Err)
+		case res.Object == nil:
+			c.Fail(syscall.ENOENT)
+		default:
+			c.Respond(rpc.KVSValue{Val: treeobj.JSON{Object: res.Object}})
+		}
+	})
+}
+
+// lookupPlus tells in which version it looked, also when it found nothing.
+func (s *kvs) lookupPlus(c *service.Call, r *rpc.KVSLookup) {
+	s.find(c, r, func(res core.Result) {
+		if res.Err != nil {
+			c.Fail(res.Err)
+			return
+		}
+		resp := rpc.KVSLookupPlus{Rootseq: res.Seq, Rootref: res.Root}
+		if res.Object == nil {
+			resp.Errno = int(syscall.ENOENT)
+		} else {
+			resp.Val = &treeobj.JSON{Object: res.Object}
+		}
+		c.Respond(resp)
+	})
+}
+
+// find looks a key up, in the tree or, failing that, in the views.
+func (s *kvs) find(c *service.Call, r *rpc.KVSLookup, fn func(core.Result)) {
+	q := &core.Lookup{Namespace: r.Namespace, Key: r.Key, Flags: r.Flags, Cred: c.Cred(), Seq: -1}
+	switch {
+	case r.Key == "" || r.Namespace == "" && r.Rootdir == nil:
+		fn(core.Result{Err: message.Errorf(syscall.EPROTO, "%s needs a key, and a namespace or a root", c.Msg.Topic)})
+		return
+	case r.Rootdir != nil:
+		ref, ok := r.Rootdir.Object.(treeobj.Dirref)
+		if !ok || len(ref.Refs) != 1 {
+			fn(core.Result{Err: message.Errorf(syscall.EINVAL, "rootdir is not a dirref")})
+			return
+		}
+		q.Root = ref.Refs[0]
+		if r.Rootseq != nil {
+			q.Seq = *r.Rootseq
+		}
+	}
+	q.Tag = func(res core.Result) {
+		if view, ok := viewKey(q, res); ok && c.Cred().IsOwner() {
+			s.view(view, q.Flags, res, fn)
+			return
+		}
+		fn(res)
+	}
+	if res, ok := s.m.Find(q); ok {
+		q.Tag.(func(core.Result))(res)
+		return
+	}
+	s.lookups++
+}
+
+// viewKey is what follows "job" in a key that the tree does not have.
+func viewKey(q *core.Lookup, res core.Result) ([]string, bool) {
+	if res.Err != nil || res.Object != nil || q.Namespace != core.Primary && q.Namespace != "" {
+		return nil, false
+	}
+	first, rest, _ := strings.Cut(core.Normalize(q.Key), ".")
+	if first != "job" {
+		return nil, false
+	}
+	if rest == "" {
+		return nil, true
+	}
+	return strings.Split(rest, "."), true
+}
+
+// view asks the service that has the jobs.
+func (s *kvs) view(key []string, flags int, res core.Result, fn func(core.Result)) {
+	s.lookups++
+	req := service.Request{Topic: "job-info.kvs-view", NodeID: 0, Payload: &rpc.KVSView{Key: key, Flags: flags}}
+	s.h.Request(req, func(m *message.Message) {
+		s.lookups--
+		var v rpc.KVSValue
+		err := m.Err()
+		if err == nil {
+			err = m.Decode(&v)
+		}
+		switch num := message.Errno(err); {
+		case err == nil:
+			res.Object = v.Val.Object
+		case num != syscall.ENOENT && num != syscall.ENOSYS:
+			res.Err = err
+		}
+		fn(res)
+	})
+}
