@@ -45,7 +45,9 @@ func (m *Machine) checked(targets string) (*idset.Set, error) {
 	return ids, nil
 }
 
-// nodelist is the hosts of ranks, as far as they are known.
+// Nodelist is the hosts of ranks, as far as they are known.
+func (m *Machine) Nodelist(ids *idset.Set) string { return *m.nodelist(ids) }
+
 func (m *Machine) nodelist(ids *idset.Set) *string {
 	list := &hostlist.List{}
 	for id := range ids.All() {
