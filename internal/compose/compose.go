@@ -7,7 +7,9 @@ import (
 	"goflux/internal/service/jobagent"
 	"goflux/internal/service/jobexec"
 	"goflux/internal/service/jobs"
+	"goflux/internal/service/resource"
 	"goflux/internal/service/rexec"
+	"goflux/internal/service/sched"
 )
 
 // Env is what composition needs of the broker.
@@ -37,10 +39,11 @@ func Services(env Env) []*service.Registration {
 func leader() []*service.Registration {
 	var all []*service.Registration
 	all = append(all, jobs.Leader()...)
-	return append(all, jobexec.Registration())
+	return append(all, jobexec.Registration(), resource.Leader(), sched.Service())
 }
 
 func follower() []*service.Registration {
 	var all []*service.Registration
+	all = append(all, resource.Follower())
 	return append(all, jobs.Follower()...)
 }
