@@ -73,8 +73,9 @@ func (a *app) dispatch(args []string, verbose bool) int {
 }
 
 // run executes one of our commands. Only its own part of the tree of commands
-// is built. A long option that is the beginning of a single one's name stands
-// for that; since options keep state, the retry is on a new tree.
+// is built. In commands of the C kind a long option that is the beginning of a
+// single one's name stands for that; since options keep state, the retry is on a
+// new tree.
 func (a *app) run(c command, args []string) int {
 	a.name, a.style = c.name, c.style
 	for {
@@ -87,7 +88,7 @@ func (a *app) run(c command, args []string) int {
 		root.AddCommand(tree)
 		root.SetArgs(attachValues(root, append([]string{c.name}, args...)))
 		cmd, err := root.ExecuteC()
-		if again, ok := completeOption(cmd, err, args); ok {
+		if again, ok := completeOption(cmd, err, args); ok && c.style == cStyle {
 			args = again
 			continue
 		}

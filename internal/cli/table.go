@@ -44,7 +44,7 @@ type command struct {
 
 // commandTable lists every command, in the order of "flux --help".
 func commandTable() []command {
-	return []command{
+	return append(jobCommands(), []command{
 		{"start", other, cStyle, "start an instance", func(*app) *cobra.Command { return newStart() }},
 		{"broker", unlisted, cStyle, "run a broker", func(*app) *cobra.Command { return newBroker() }},
 		{"getattr", instance, cStyle, "print a broker attribute", newGetattr},
@@ -64,7 +64,7 @@ func commandTable() []command {
 		{"help", unlisted, cStyle, "show a command's manual page", newHelp},
 		{"python", unlisted, cStyle, "run Python with Flux's modules in reach", newPython},
 		{"version", other, cStyle, "show the versions of commands and broker", newVersion},
-	}
+	}...)
 }
 
 // lookup finds a command's row.

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+// Package tty is what commands do with the terminal they run on.
+package tty
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+	"golang.org/x/term"
+)
+
+// IsTerminal tells whether f is a terminal.
+func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// Size is the size of the terminal f; ok is false when f is none.
+func Size(f *os.File) (rows, cols int, ok bool) {
+	cols, rows, err := term.GetSize(int(f.Fd()))
+	return rows, cols, err == nil
+}
+
+// Raw puts the terminal f in raw mode and returns what puts it back.
+func Raw(f *os.File) (restore func(), err error) {
+	fd := int(f.Fd())
+	old, err := term.MakeRaw(fd)
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = term.Restore(fd, old) }, nil
+}
+
+// WaitReadable waits until reading f would not block. A program in the
+// background that reads its terminal is stopped, even while there is nothing
+// to read; one that waits first is not.
+func WaitReadable(f *os.File) error {
+	fds := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLIN}}
+	for {
+		_, err := unix.Poll(fds, -1)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
