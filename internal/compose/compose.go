@@ -4,9 +4,13 @@ package compose
 
 import (
 	"goflux/internal/service"
+	"goflux/internal/service/content"
+	"goflux/internal/service/contentsqlite"
 	"goflux/internal/service/jobagent"
 	"goflux/internal/service/jobexec"
 	"goflux/internal/service/jobs"
+	"goflux/internal/service/kvs"
+	"goflux/internal/service/kvswatch"
 	"goflux/internal/service/resource"
 	"goflux/internal/service/rexec"
 	"goflux/internal/service/sched"
@@ -28,6 +32,7 @@ func Services(env Env) []*service.Registration {
 	everywhere := []*service.Registration{
 		rexec.Registration(),
 		jobagent.Registration(),
+		content.Service(),
 	}
 	if env.Rank() == 0 {
 		provideStore(env)
@@ -37,7 +42,11 @@ func Services(env Env) []*service.Registration {
 }
 
 func leader() []*service.Registration {
-	var all []*service.Registration
+	all := []*service.Registration{
+		contentsqlite.Service(),
+		kvs.Leader(),
+		kvswatch.Leader(),
+	}
 	all = append(all, jobs.Leader()...)
 	return append(all, jobexec.Registration(), resource.Leader(), sched.Service())
 }

@@ -179,14 +179,3 @@ func (s *kvs) finish(err error) {
 	s.stopped()
 	s.stopped = nil
 }
-
-// forgetRoot drops what was saved of a namespace.
-func (s *kvs) forgetRoot(name string) {
-	if s.lasting {
-		s.save(&rpc.ContentCommit{Roots: map[string][]byte{name: nil}}, func(err error) {
-			if err != nil {
-				s.h.Log().Error("a removed namespace stays on disk", "namespace", name, "err", err)
-			}
-		})
-	}
-}

@@ -78,11 +78,21 @@ func (s *kvs) namespaceRemove(c *service.Call, r *rpc.KVSNamespaceRemove) {
 		c.Fail(message.Errorf(syscall.EPROTO, "kvs.namespace-remove: no name"))
 		return
 	}
-	if _, err := s.m.RemoveNamespace(r.Namespace); err != nil {
+	found, err := s.m.RemoveNamespace(r.Namespace)
+	switch {
+	case err != nil:
 		c.Fail(err)
-		return
+	case !found || !s.lasting:
+		c.Respond(nil)
+	default:
+		s.save(&rpc.ContentCommit{Wait: true, Roots: map[string][]byte{r.Namespace: nil}}, func(err error) {
+			if err != nil {
+				c.Fail(err)
+				return
+			}
+			c.Respond(nil)
+		})
 	}
-	c.Respond(nil)
 }
 
 func (s *kvs) namespaceList(*service.Call, *rpc.Empty) (any, error) {

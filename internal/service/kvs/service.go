@@ -150,7 +150,6 @@ func (s *kvs) effect(e core.Effect) {
 		}
 		c.Respond(rpc.KVSRoot{Rootref: e.Root, Rootseq: e.Seq})
 	case core.Gone:
-		s.forgetRoot(e.Namespace)
 		s.endFeeds(e.Namespace)
 	}
 }
