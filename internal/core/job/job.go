@@ -78,6 +78,7 @@ type runState struct {
 	executing  bool // start request sent, final release not received
 	bypass     bool // gets no resources from the scheduler
 	retired    bool
+	counted    bool // among the jobs past DEPEND of its name
 }
 
 // contexts of the events that Apply reads.

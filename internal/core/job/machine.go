@@ -5,7 +5,6 @@ package job
 import (
 	"fmt"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tidwall/btree"
 
 	"goflux/eventlog"
@@ -25,6 +24,7 @@ type Machine struct {
 	// exec says that an execution service is there.
 	exec    bool
 	queues  *Queues
+	deps    dependencies
 	effects []Effect
 	counts  [Inactive + 1]int
 }
@@ -43,6 +43,7 @@ func NewMachine(qs *Queues) *Machine {
 		queue:  btree.NewBTreeGOptions(less, opt),
 		asked:  btree.NewBTreeGOptions(less, opt),
 		queues: qs,
+		deps:   newDependencies(),
 	}
 }
 
@@ -79,26 +80,13 @@ func (m *Machine) Effects() []Effect {
 
 func (m *Machine) emit(e Effect) { m.effects = append(m.effects, e) }
 
-// Submission is a new job, validated.
-type Submission struct {
-	ID      jobid.ID
-	UserID  uint32
-	Urgency int
-	Flags   Flag
-	J       string
-	Request jsontext.Value
-	Job     *Job // filled in by the machine's caller: Jobspec
-}
-
 // Add takes in a new job: it posts submit and goes on from there. j has ID, J,
-// Request and Jobspec. hold lists dependencies to begin with.
-func (m *Machine) Add(now float64, j *Job, userid uint32, urgency int, flags Flag, dependencies []string) {
+// Request and Jobspec.
+func (m *Machine) Add(now float64, j *Job, userid uint32, urgency int, flags Flag, deps []Dependency) {
 	m.jobs[j.ID] = j
 	m.post(now, j, "submit", submitContext{UserID: userid, Urgency: urgency, Flags: int(flags), Version: 1})
 	m.post(now, j, "validate", nil)
-	for _, d := range dependencies {
-		m.post(now, j, "dependency-add", descriptionContext{Description: d})
-	}
+	m.await(now, j, deps)
 	m.advance(now, j)
 }
 
@@ -107,6 +95,10 @@ func (m *Machine) Add(now float64, j *Job, userid uint32, urgency int, flags Fla
 func (m *Machine) Restore(j *Job) {
 	m.jobs[j.ID] = j
 	m.counts[j.State]++
+	if j.State > Depend {
+		m.deps.counts[singletonKey(j)]++
+		j.run.counted = true
+	}
 }
 
 // Resume lets all restored jobs go on.
@@ -114,6 +106,10 @@ func (m *Machine) Resume(now float64) {
 	for _, j := range m.jobs {
 		m.advance(now, j)
 	}
+	for k := range m.deps.queues {
+		m.nextSingleton(now, k)
+	}
+	m.Tick(now)
 }
 
 // post logs an event. An event the machine itself derives is always legal; if
@@ -145,6 +141,7 @@ func (m *Machine) apply(j *Job, e eventlog.Entry) error {
 		m.counts[j.State]++
 	}
 	m.emit(Logged{j, e, j.Log[at:len(j.Log):len(j.Log)]})
+	m.notice(e.Timestamp, j, before, e.Name)
 	return nil
 }
 
@@ -167,7 +164,7 @@ func (m *Machine) advance(now float64, j *Job) {
 		case Cleanup:
 			m.cleanup(now, j)
 		case Inactive:
-			m.retire(j)
+			m.retire(now, j)
 		}
 		if j.State == state {
 			return
@@ -257,7 +254,7 @@ func (m *Machine) cleanup(now float64, j *Job) {
 	m.post(now, j, "clean", nil)
 }
 
-func (m *Machine) retire(j *Job) {
+func (m *Machine) retire(now float64, j *Job) {
 	if j.run.retired {
 		return
 	}
@@ -265,6 +262,7 @@ func (m *Machine) retire(j *Job) {
 	delete(m.jobs, j.ID)
 	m.counts[Inactive]--
 	m.emit(Retire{j})
+	m.gone(now, j)
 }
 
 func (j *Job) queueName() string {

@@ -43,7 +43,7 @@ func newWorld(t interface{ Fatalf(string, ...any) }) *world {
 
 func (w *world) tick() float64 { w.now++; return w.now }
 
-func (w *world) submit(urgency int, deps ...string) *Job {
+func (w *world) submit(urgency int, deps ...Dependency) *Job {
 	spec, err := jobspec.Parse([]byte(request))
 	if err != nil {
 		w.t.Fatalf("jobspec: %v", err)
@@ -198,18 +198,84 @@ func TestLimitMakesRoom(t *testing.T) {
 	w.took(t, "2 -> alloc")
 }
 
-func TestDependencies(t *testing.T) {
-	w := newWorld(t)
-	j := w.submit(16, "a", "b")
-	for _, d := range []string{"b", "a"} {
-		if err := w.m.RemoveDependency(w.tick(), j, d); err != nil {
-			t.Fatal(err)
+func (w *world) cancel(j *Job) {
+	w.m.Raise(w.tick(), j, Exception{Type: "cancel"})
+	w.step()
+}
+
+func after(kind dependencyKind, on *Job) Dependency {
+	return Dependency{Description: fmt.Sprintf("after-%d=%d", kind, on.ID), kind: kind, on: on.ID}
+}
+
+func TestAfter(t *testing.T) {
+	for _, tc := range []struct {
+		kind       dependencyKind
+		ok, failed bool // whether a job that ends so satisfies it
+		canceled   bool
+	}{
+		{afterStart, true, true, false},
+		{afterAny, true, true, true},
+		{afterOK, true, false, false},
+		{afterNotOK, false, true, false},
+		{afterExcept, false, false, false},
+	} {
+		for how, want := range map[string]bool{"ok": tc.ok, "failed": tc.failed, "canceled": tc.canceled} {
+			w := newWorld(t)
+			w.m.SchedulerReady(-1)
+			w.m.ExecReady(1)
+			first := w.submit(16)
+			second := w.submit(16, after(tc.kind, first))
+			if second.State != Depend {
+				t.Fatalf("kind %d: did not wait", tc.kind)
+			}
+			if how == "canceled" {
+				w.cancel(first)
+				delete(w.asked, first.ID)
+				w.m.AllocCanceled(w.tick(), first)
+			} else {
+				w.alloc(first)
+				w.m.ExecStarted(w.tick(), first)
+				w.end(first, map[string]int{"ok": 0, "failed": 256}[how])
+			}
+			w.step()
+			if got := second.Exception == nil && second.State == Sched; got != want {
+				t.Errorf("kind %d after %s: state %s, exception %v", tc.kind, how, second.State, second.Exception)
+			}
 		}
 	}
+}
+
+func TestBeginTime(t *testing.T) {
+	w := newWorld(t)
+	j := w.submit(16, Dependency{Description: "begin-time=100.000", kind: beginTime, at: 100})
+	if at, ok := w.m.NextBegin(); !ok || at != 100 {
+		t.Fatalf("next begin %v %v", at, ok)
+	}
+	w.m.Tick(99)
+	if j.State != Depend {
+		t.Fatal("went on too early")
+	}
+	w.m.Tick(100)
+	if _, ok := w.m.NextBegin(); j.State != Sched || ok {
+		t.Errorf("state %s", j.State)
+	}
+}
+
+func TestSingleton(t *testing.T) {
+	w := newWorld(t)
+	w.m.SchedulerReady(-1)
+	single := Dependency{Description: "singleton", kind: singleton}
+	a, b, c := w.submit(16, single), w.submit(16, single), w.submit(16, single)
+	if a.State != Sched || b.State != Depend || c.State != Depend {
+		t.Fatalf("%s %s %s", a.State, b.State, c.State)
+	}
+	w.cancel(b)
+	w.cancel(a)
+	delete(w.asked, a.ID)
+	w.m.AllocCanceled(w.tick(), a)
 	w.step()
-	w.took(t, "1 submit\n1 validate\n1 dependency-add\n1 dependency-add\n1 dependency-remove\n1 dependency-remove\n1 depend\n1 priority")
-	if err := w.m.RemoveDependency(w.tick(), j, "a"); err == nil {
-		t.Error("a dependency was removed twice")
+	if b.State != Inactive || c.State != Sched {
+		t.Errorf("after the first has ended: %s %s", b.State, c.State)
 	}
 }
 

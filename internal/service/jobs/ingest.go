@@ -36,7 +36,7 @@ func ownerOf(h service.Host) uint32 {
 
 // submit takes a job in: what is answered with its id is durable.
 func (s *jobs) submit(c *service.Call, req *rpc.JobSubmit) {
-	j, err := s.admit(c.Cred(), req)
+	j, deps, err := s.admit(c.Cred(), req)
 	if err != nil {
 		c.Fail(err)
 		return
@@ -46,7 +46,8 @@ func (s *jobs) submit(c *service.Call, req *rpc.JobSubmit) {
 	if job.Flag(req.Flags)&job.FlagWaitable != 0 {
 		s.zombies[j.ID] = &zombie{}
 	}
-	s.m.Add(now, j, c.Cred().UserID, req.Urgency, job.Flag(req.Flags), nil)
+	s.m.Add(now, j, c.Cred().UserID, req.Urgency, job.Flag(req.Flags), deps)
+	s.armBegin()
 	s.batch.SetMeta(metaMaxID, []byte(j.ID.Dec()))
 	s.reply(c, rpc.JobID{ID: j.ID})
 }
@@ -55,49 +56,50 @@ func (s *jobs) submit(c *service.Call, req *rpc.JobSubmit) {
 const metaMaxID = "job-manager.max-jobid"
 
 // admit checks a submission and makes the job of it.
-func (s *jobs) admit(cred message.Cred, req *rpc.JobSubmit) (*job.Job, error) {
+func (s *jobs) admit(cred message.Cred, req *rpc.JobSubmit) (*job.Job, []job.Dependency, error) {
 	flags := job.Flag(req.Flags)
 	if !cred.IsOwner() && flags&(job.FlagWaitable|job.FlagNoValidate) != 0 {
-		return nil, message.Errorf(syscall.EINVAL, "only the instance owner can submit with FLUX_JOB_WAITABLE or FLUX_JOB_NOVALIDATE")
+		return nil, nil, message.Errorf(syscall.EINVAL, "only the instance owner can submit with FLUX_JOB_WAITABLE or FLUX_JOB_NOVALIDATE")
 	}
 	if flags&^(job.FlagDebug|job.FlagWaitable|job.FlagNoValidate|job.FlagSigned) != 0 {
-		return nil, syscall.EPROTO
+		return nil, nil, syscall.EPROTO
 	}
 	if req.Urgency < job.UrgencyMin || req.Urgency > job.UrgencyMax {
-		return nil, message.Errorf(syscall.EINVAL, "invalid urgency %d", req.Urgency)
+		return nil, nil, message.Errorf(syscall.EINVAL, "invalid urgency %d", req.Urgency)
 	}
 	if !cred.IsOwner() && req.Urgency > job.UrgencyDefault {
-		return nil, message.Errorf(syscall.EINVAL, "only the instance owner can submit with urgency >%d", job.UrgencyDefault)
+		return nil, nil, message.Errorf(syscall.EINVAL, "only the instance owner can submit with urgency >%d", job.UrgencyDefault)
 	}
 	signed, err := sign.Unwrap(req.J)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if signed.UserID != cred.UserID {
-		return nil, message.Errorf(syscall.EPERM, "signer=%d != requestor=%d", signed.UserID, cred.UserID)
+		return nil, nil, message.Errorf(syscall.EPERM, "signer=%d != requestor=%d", signed.UserID, cred.UserID)
 	}
 	if signed.Mechanism != "none" {
-		return nil, message.Errorf(syscall.EINVAL, "signing mechanism %s is not supported", signed.Mechanism)
+		return nil, nil, message.Errorf(syscall.EINVAL, "signing mechanism %s is not supported", signed.Mechanism)
 	}
 	if !cred.IsOwner() {
-		return nil, message.Errorf(syscall.EPERM, "guest jobs need a signed request: mechanism none does not prove who signed it")
+		return nil, nil, message.Errorf(syscall.EPERM, "guest jobs need a signed request: mechanism none does not prove who signed it")
 	}
 	spec, err := jobspec.Parse(signed.Payload)
 	if err != nil {
-		return nil, message.Errorf(syscall.EINVAL, "%v", err)
+		return nil, nil, message.Errorf(syscall.EINVAL, "%v", err)
 	}
 	if flags&job.FlagNoValidate == 0 {
 		if err := spec.Validate(jobspec.V1); err != nil {
-			return nil, message.Errorf(syscall.EINVAL, "%v", err)
+			return nil, nil, message.Errorf(syscall.EINVAL, "%v", err)
 		}
 	}
 	if err := s.checkQueue(spec.Queue()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := checkDependencies(spec); err != nil {
-		return nil, err
+	deps, err := job.ParseDependencies(spec, cred.UserID, s.find)
+	if err != nil {
+		return nil, nil, err
 	}
-	return &job.Job{ID: s.nextID(), J: req.J, Request: signed.Payload, Jobspec: spec}, nil
+	return &job.Job{ID: s.nextID(), J: req.J, Request: signed.Payload, Jobspec: spec}, deps, nil
 }
 
 // checkQueue refuses a queue that is not there or takes no jobs.
@@ -121,15 +123,21 @@ func (s *jobs) checkQueue(name string) error {
 	return nil
 }
 
-func checkDependencies(spec *jobspec.Jobspec) error {
-	deps, err := spec.Dependencies()
-	if err != nil {
-		return message.Errorf(syscall.EINVAL, "%v", err)
+// armBegin sets the timer for the next begin-time of a job.
+func (s *jobs) armBegin() {
+	at, ok := s.m.NextBegin()
+	if s.begins != nil {
+		s.begins.Stop()
+		s.begins = nil
 	}
-	for _, d := range deps {
-		return message.Errorf(syscall.EINVAL, "dependency scheme %q not supported", d.Scheme)
+	if !ok {
+		return
 	}
-	return nil
+	left := time.Duration((at - s.now()) * float64(time.Second))
+	s.begins = s.h.After(max(left, 0), func() {
+		s.m.Tick(s.now())
+		s.armBegin()
+	})
 }
 
 // nextID makes a job id (RFC 19) from the time since the first start of the

@@ -67,7 +67,11 @@ func (s *jobs) restore() error {
 	}
 	s.h.Log().Info(fmt.Sprintf("restart: %d jobs", len(rec.Jobs)))
 	s.h.Log().Info(fmt.Sprintf("restart: %d running jobs", running))
+	for _, a := range rec.Jobs {
+		s.rewatch(jobid.ID(a.ID))
+	}
 	s.m.Resume(s.now())
+	s.armBegin()
 	return nil
 }
 
@@ -80,6 +84,20 @@ func (s *jobs) adopt(j *job.Job) {
 	s.maxID = max(s.maxID, j.ID)
 	s.m.Restore(j)
 	s.stats.moved(j, j.Jobspec.Queue())
+}
+
+// rewatch notes again what a restored job waits for.
+func (s *jobs) rewatch(id jobid.ID) {
+	j := s.m.Job(id)
+	if j == nil || len(j.Dependencies) == 0 {
+		return
+	}
+	deps, err := job.ParseDependencies(j.Jobspec, j.UserID, s.find)
+	if err != nil {
+		s.m.Raise(s.now(), j, job.Exception{Type: "dependency", Severity: 0, Note: err.Error()})
+		return
+	}
+	s.m.Watch(j, deps)
 }
 
 // revived makes a job of what the store has of it, by replaying its log.

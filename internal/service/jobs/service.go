@@ -69,6 +69,7 @@ type jobs struct {
 	updates service.Streams[*updateWatch]
 	pending map[jobid.ID][]*service.Call // list-id waiting for a state
 	stats   tallies
+	begins  service.Timer // the next begin-time
 }
 
 // record is what the service keeps of an active job besides the machine's part.
