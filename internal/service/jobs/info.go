@@ -28,6 +28,7 @@ var infoMethods = []service.Method{
 	service.Deferred("job-info.update-watch-cancel", service.Guests, (*jobs).updateWatchCancel),
 	service.Deferred("job-info.update-lookup", service.Guests, (*jobs).updateLookup),
 	service.Deferred("job-info.stream-append", service.Guests, (*jobs).streamAppend),
+	service.Deferred("job-info.kvs-view", service.Owner, (*jobs).kvsView),
 	service.Unary("job-info.stats-get", service.Guests, (*jobs).infoStats),
 }
 
