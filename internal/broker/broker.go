@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -41,13 +42,16 @@ type Broker struct {
 	router *Router
 	mods   *Modules
 	core   *module
-	uuid   string
-	owner  uint32
-	config atomic.Pointer[map[string]any]
-	online atomic.Bool
+	// internals are the broker's own services, core among them.
+	internals []*module
+	uuid      string
+	owner     uint32
+	config    atomic.Pointer[map[string]any]
+	online    atomic.Bool
 
 	mu       sync.Mutex
 	byName   map[string]*service.Registration
+	builtins []string
 	provided map[string]func() (any, error)
 	closers  []io.Closer // what was provided and made
 	// OnModuleFailure is told when a module dies while it runs.
@@ -90,7 +94,18 @@ func (b *Broker) AddServices(regs []*service.Registration) {
 	defer b.mu.Unlock()
 	for _, r := range regs {
 		b.byName[r.Name] = r
+		if r.Builtin {
+			b.builtins = append(b.builtins, r.Name)
+		}
 	}
+}
+
+// Builtins lists the built-in modules in the order in which they were added,
+// which is that of loading.
+func (b *Broker) Builtins() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.builtins)
 }
 
 // Router, Modules, Attrs and Log are the broker's parts.
@@ -179,23 +194,15 @@ func (b *Broker) Load(path, name string, args []string, done func(error)) {
 	if name == "" {
 		name = reg.Name
 	}
-	where := "builtin"
-	if !reg.Builtin {
-		where = modulePath(reg.Name)
-	}
-	b.mods.Load(reg, name, where, args, done)
+	b.mods.Load(reg, name, "builtin", args, done)
 }
-
-// modulePath is the path module.list shows for a service that is compiled in.
-func modulePath(name string) string { return "builtin/" + name }
 
 // Close stops every module and the core services, then closes what was provided.
 func (b *Broker) Close() {
 	done := make(chan struct{})
 	b.mods.RemoveAll(func() { close(done) })
 	<-done
-	b.core.stop()
-	<-b.core.exited
+	b.stopInternals()
 	for _, c := range b.closers {
 		if err := c.Close(); err != nil {
 			b.log.Logger("broker").Error("closing a shared object", "err", err)

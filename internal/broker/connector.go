@@ -10,8 +10,6 @@ import (
 	"sync"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"goflux/internal/link"
 	"goflux/internal/message"
 	"goflux/internal/service"
@@ -104,7 +102,7 @@ func (c *connector) accept() {
 
 // admit asks the kernel who connects and welcomes or refuses them.
 func (c *connector) admit(nc *net.UnixConn) {
-	uid, err := peerUID(nc)
+	uid, err := link.PeerUID(nc)
 	if err != nil {
 		c.h.Log().Warn("reading a client's credentials", "err", err)
 		nc.Close()
@@ -164,22 +162,6 @@ func (c *connector) Stop() {
 	for cl := range clients {
 		cl.stream.Close()
 	}
-}
-
-func peerUID(nc *net.UnixConn) (uint32, error) {
-	raw, err := nc.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var cred *unix.Ucred
-	var cerr error
-	err = raw.Control(func(fd uintptr) {
-		cred, cerr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	})
-	if err = errors.Join(err, cerr); err != nil {
-		return 0, err
-	}
-	return cred.Uid, nil
 }
 
 // client is a connected client: an endpoint.

@@ -31,14 +31,8 @@ func (b *Broker) startCore() {
 			return s, nil
 		},
 	}
-	b.core = newModule(b, b.router, reg, reg.Name, NewUUID())
-	b.router.Attach(b.core.uuid, b.core)
-	for _, n := range append([]string{reg.Name}, reg.Aliases...) {
-		if err := b.router.AddService(n, b.core.uuid); err != nil {
-			panic("broker: core service " + n + ": " + err.Error())
-		}
-	}
-	b.core.start(nil)
+	b.StartInternal(reg)
+	b.core = b.internals[0]
 }
 
 // coreMethods is the authorisation table of the broker's own services.

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"goflux/internal/service"
 )
 
 // Severity is a syslog severity: 0 emergency … 7 debug.
@@ -53,7 +55,7 @@ func (r LogRecord) Encode() []byte {
 
 // String is how dmesg prints it.
 func (r LogRecord) String() string {
-	return r.Time.UTC().Format(logTime) + " " + r.plain()
+	return r.Time.UTC().Format(logTime) + " " + r.Plain()
 }
 
 // maxLogText bounds one record; what is longer is cut.
@@ -162,7 +164,7 @@ func (l *Log) Append(r LogRecord) {
 // that is what systemd wants.
 func (l *Log) stderrLine(r LogRecord) string {
 	if l.stderrLocal {
-		return fmt.Sprintf("<%d>%s", int(r.Severity), r.plain())
+		return fmt.Sprintf("<%d>%s", int(r.Severity), r.Plain())
 	}
 	return stampedLine(r)
 }
@@ -170,10 +172,10 @@ func (l *Log) stderrLine(r LogRecord) string {
 // fileTime is how the log file and the leader's stderr tell the time.
 const fileTime = "Jan 02 15:04:05.000000 MST 2006"
 
-func stampedLine(r LogRecord) string { return r.Time.Local().Format(fileTime) + " " + r.plain() }
+func stampedLine(r LogRecord) string { return r.Time.Local().Format(fileTime) + " " + r.Plain() }
 
-// plain is the record without its time.
-func (r LogRecord) plain() string {
+// Plain is the record without its time.
+func (r LogRecord) Plain() string {
 	return fmt.Sprintf("%s.%s[%d]: %s", r.App, r.Severity, r.Rank, r.Text)
 }
 
@@ -244,22 +246,15 @@ type logHandler struct {
 
 func (h *logHandler) Enabled(context.Context, slog.Level) bool { return true }
 
-// LevelNotice and LevelCrit are the slog levels of the syslog severities that
-// slog has no name for.
-const (
-	LevelNotice slog.Level = slog.LevelInfo + 2
-	LevelCrit   slog.Level = slog.LevelError + 4
-)
-
 func severityOf(l slog.Level) Severity {
 	switch {
-	case l >= LevelCrit:
+	case l >= service.LevelCrit:
 		return SevCrit
 	case l >= slog.LevelError:
 		return SevErr
 	case l >= slog.LevelWarn:
 		return SevWarning
-	case l >= LevelNotice:
+	case l >= service.LevelNotice:
 		return SevNotice
 	case l >= slog.LevelInfo:
 		return SevInfo

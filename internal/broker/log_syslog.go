@@ -35,7 +35,7 @@ func (b *Broker) syslogWriter() func(LogRecord) {
 			}
 			conn = c
 		}
-		line := fmt.Appendf(nil, "<%d>flux[%d]: %s %s", facilityUser|int(r.Severity), os.Getpid(), prefix, r.plain())
+		line := fmt.Appendf(nil, "<%d>flux[%d]: %s %s", facilityUser|int(r.Severity), os.Getpid(), prefix, r.Plain())
 		if !sendNow(conn, line) {
 			conn.Close()
 			conn = nil

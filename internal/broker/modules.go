@@ -164,6 +164,19 @@ func (ms *Modules) Remove(name string, cancel bool, done func(error)) {
 	ms.remove(e, cancel, done)
 }
 
+// Unload is Remove for the broker itself, which may unload built-in modules,
+// too. A module that is not there is fine.
+func (ms *Modules) Unload(name string, done func(error)) {
+	ms.mu.Lock()
+	e := ms.loaded[name]
+	if e == nil {
+		ms.mu.Unlock()
+		done(nil)
+		return
+	}
+	ms.remove(e, false, done)
+}
+
 // remove is called with the lock held and lets it go.
 func (ms *Modules) remove(e *loadedModule, cancel bool, done func(error)) {
 	if e.reg != nil && e.reg.Group != "" && ms.sharers(e.reg.Group) > 1 {

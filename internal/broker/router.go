@@ -8,13 +8,11 @@ import (
 	"syscall"
 
 	"goflux/internal/message"
+	"goflux/internal/service"
 )
 
-// Endpoint is what messages are delivered to: a module, a client, a peer
-// broker. Deliver takes over the message and never blocks.
-type Endpoint interface {
-	Deliver(m *message.Message)
-}
+// Endpoint is what messages are delivered to.
+type Endpoint = service.Endpoint
 
 // Throttled is an endpoint that may fall behind: WaitRoom returns when it has
 // room for more requests. Only callers that may block (connectors) use it.

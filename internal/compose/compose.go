@@ -4,13 +4,17 @@ package compose
 
 import (
 	"goflux/internal/service"
+	"goflux/internal/service/config"
 	"goflux/internal/service/content"
 	"goflux/internal/service/contentsqlite"
+	"goflux/internal/service/groups"
+	"goflux/internal/service/heartbeat"
 	"goflux/internal/service/jobagent"
 	"goflux/internal/service/jobexec"
 	"goflux/internal/service/jobs"
 	"goflux/internal/service/kvs"
 	"goflux/internal/service/kvswatch"
+	"goflux/internal/service/overlay"
 	"goflux/internal/service/resource"
 	"goflux/internal/service/rexec"
 	"goflux/internal/service/sched"
@@ -30,7 +34,11 @@ type Env interface {
 // that are builtin among them. Each service package adds its own.
 func Services(env Env) []*service.Registration {
 	everywhere := []*service.Registration{
+		config.Service, // the built-in ones in the order of loading
+		overlay.Service,
+		groups.Service,
 		rexec.Registration(),
+		heartbeat.Service,
 		jobagent.Registration(),
 		content.Service(),
 	}

@@ -6,14 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
 
 	"github.com/spf13/pflag"
 
+	"goflux/internal/boot"
 	"goflux/internal/broker"
 	"goflux/internal/compose"
 	"goflux/internal/config"
+	"goflux/internal/message"
 	"goflux/internal/service"
+	configsvc "goflux/internal/service/config"
+	"goflux/internal/service/overlay"
 )
 
 // Compose returns the services that a broker can load.
@@ -29,6 +36,7 @@ func Main(args []string, services Compose) int {
 		return fail(err)
 	}
 	d := &daemon{opt: opt, attrs: broker.NewAttrs(), services: services}
+	defer d.cleanup()
 	code, err := d.run()
 	if err != nil {
 		return fail(err)
@@ -46,94 +54,174 @@ type daemon struct {
 	opt      *options
 	attrs    *broker.Attrs
 	services Compose
+	conf     config.Table
+	boot     *boot.Boot
 	broker   *broker.Broker
+	cleanups []func()
 }
 
+func (d *daemon) cleanup() {
+	for i := len(d.cleanups) - 1; i >= 0; i-- {
+		d.cleanups[i]()
+	}
+}
+
+// run goes from the command line to the end of the broker's life.
 func (d *daemon) run() (int, error) {
+	started := time.Now()
 	for _, s := range d.opt.attrs {
 		if err := d.attrs.SetCommandLine(s.name, s.value); err != nil {
 			return 1, err
 		}
 	}
-	conf := config.Table{}
-	if path := d.configPath(); path != "" {
+	d.earlyAttrs(started)
+	if err := d.readConfig(); err != nil {
+		return 1, err
+	}
+	if err := d.start(); err != nil {
+		return 1, err
+	}
+	if err := d.directories(); err != nil {
+		return 1, err
+	}
+	commands, err := d.commands()
+	if err != nil {
+		return 1, err
+	}
+	w, err := d.boot.Wire()
+	if err == nil {
+		err = d.boot.Critical(w)
+	}
+	if err != nil {
+		return 1, err
+	}
+	d.startBroker(w)
+	defer d.broker.Close()
+	if err := d.broker.SetupLog(); err != nil {
+		return 1, err
+	}
+	life, err := newDriver(d, commands)
+	if err != nil {
+		return 1, err
+	}
+	return life.run(), nil
+}
+
+// readConfig reads what the command line or the environment names.
+func (d *daemon) readConfig() error {
+	d.conf = config.Table{}
+	path := d.opt.configPath
+	if path == "" {
+		path = os.Getenv("FLUX_CONF_DIR")
+	}
+	if path != "" {
 		var err error
-		if conf, err = config.Load(path); err != nil {
-			return 1, fmt.Errorf("Config file error: %w", err)
+		if d.conf, err = config.Load(path); err != nil {
+			return fmt.Errorf("Config file error: %w", err)
 		}
 		d.attrs.Put("config.path", path)
 	}
 	for _, v := range d.opt.conf {
-		if err := config.Update(conf, v); err != nil {
-			return 1, fmt.Errorf("--conf: %w", err)
+		if err := config.Update(d.conf, v); err != nil {
+			return fmt.Errorf("--conf: %w", err)
 		}
-	}
-	tmp := os.Getenv("TMPDIR")
-	cleanup, err := directory(d.attrs, "rundir", orElse(tmp, "/tmp"))
-	if err != nil {
-		return 1, err
-	}
-	defer cleanup()
-	rundir, _ := d.attrs.Get("rundir")
-	if err := prepareRundir(rundir); err != nil {
-		return 1, err
-	}
-	cleanup, err = directory(d.attrs, "statedir", orElse(tmp, "/var/tmp"))
-	if err != nil {
-		return 1, err
-	}
-	defer cleanup()
-	if err := localURI(d.attrs, 0); err != nil {
-		return 1, err
-	}
-	d.broker = broker.New(broker.Options{Rank: 0, Size: 1, Attrs: d.attrs, Config: conf})
-	defer d.broker.Close()
-	d.broker.AddServices([]*service.Registration{broker.ConnectorLocal(d.broker)})
-	regs := d.services(d.broker)
-	d.broker.AddServices(regs)
-	if err := d.load("connector-local"); err != nil {
-		return 1, err
-	}
-	for _, r := range regs {
-		if err := d.load(r.Name); err != nil {
-			return 1, err
-		}
-	}
-	return d.program()
-}
-
-func (d *daemon) load(name string) error {
-	done := make(chan error, 1)
-	d.broker.Load(name, "", nil, func(err error) { done <- err })
-	if err := <-done; err != nil {
-		return fmt.Errorf("loading %s: %w", name, err)
 	}
 	return nil
 }
 
-// program runs the initial program.
-func (d *daemon) program() (int, error) {
-	argv := d.opt.program
-	if len(argv) <= 1 {
-		argv = append([]string{orElse(os.Getenv("SHELL"), "/bin/bash")}, argv...)
-		if len(argv) > 1 {
-			argv = []string{argv[0], "-c", argv[1]}
-		}
+// start boots as far as needs no directory.
+func (d *daemon) start() error {
+	hostname, _ := d.attrs.Get("hostname")
+	env := boot.Env{Attrs: d.attrs, Config: d.conf, Hostname: hostname, Getenv: os.Getenv}
+	if os.Getenv("FLUX_PMI_DEBUG") != "" {
+		env.Trace = func(text string) { fmt.Fprintln(os.Stderr, "bootstrap: "+text) }
 	}
-	uri, _ := d.attrs.Get("local-uri")
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = append(os.Environ(), "FLUX_URI="+uri)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err := cmd.Run()
-	var ee *exec.ExitError
-	if errors.As(err, &ee) {
-		return ee.ExitCode(), nil
+	var err error
+	if d.boot, err = boot.Start(env); err != nil {
+		return fmt.Errorf("bootstrap: %w", err)
 	}
-	return 0, err
+	d.enclosingAttrs()
+	setProcessName(d.boot.Rank)
+	return nil
 }
 
-func (d *daemon) configPath() string {
-	return orElse(d.opt.configPath, os.Getenv("FLUX_CONF_DIR"))
+// directories makes the rundir and, on the leader, the statedir.
+func (d *daemon) directories() error {
+	tmp := os.Getenv("TMPDIR")
+	remove, err := directory(d.attrs, "rundir", orElse(tmp, "/tmp"))
+	if err != nil {
+		return err
+	}
+	d.cleanups = append(d.cleanups, remove)
+	rundir, _ := d.attrs.Get("rundir")
+	if err := prepareRundir(rundir); err != nil {
+		return err
+	}
+	if d.boot.Rank == 0 {
+		if remove, err = directory(d.attrs, "statedir", orElse(tmp, "/var/tmp")); err != nil {
+			return err
+		}
+		d.cleanups = append(d.cleanups, remove)
+	} else {
+		d.attrs.Delete("statedir")
+	}
+	return localURI(d.attrs, d.boot.Rank)
+}
+
+// startBroker makes the broker; its modules are loaded by the state machine.
+func (d *daemon) startBroker(w *boot.Wiring) {
+	d.broker = broker.New(broker.Options{
+		Rank: d.boot.Rank, Size: d.boot.Size, Attrs: d.attrs, Config: d.conf,
+	})
+	d.broker.Share(overlay.WiringKey, w)
+	d.broker.Share(overlay.RouterKey, d.broker.Router())
+	d.broker.Share(overlay.AttrsKey, d.attrs)
+	d.broker.Share(configsvc.StoreKey, d.broker)
+	d.broker.AddServices(d.services(d.broker))
+	d.broker.AddServices([]*service.Registration{broker.ConnectorLocal(d.broker)})
+}
+
+// run walks the state machine until the broker is to exit.
+func (l *driver) run() int {
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM,
+		syscall.SIGALRM, syscall.SIGUSR1, syscall.SIGUSR2)
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGTTOU)
+	l.start()
+	for {
+		select {
+		case s := <-signals:
+			l.h.Post(func() { l.signaled(s.(syscall.Signal)) })
+		case <-l.stopped:
+			l.hangUp()
+			return l.exitCode()
+		}
+	}
+}
+
+// hangUp ends what the initial program has left behind in the background,
+// where it runs in the broker's process group.
+func (l *driver) hangUp() {
+	if syscall.Getpgrp() == os.Getpid() {
+		signal.Ignore(syscall.SIGHUP)
+		_ = syscall.Kill(0, syscall.SIGHUP)
+	}
+}
+
+// exitCode is 1 at least when modules were left over.
+func (l *driver) exitCode() int {
+	code := l.m.ExitCode()
+	for _, m := range l.b.Modules().List() {
+		l.log.Error(fmt.Sprintf("broker module '%s' was not properly shut down", m.Name))
+		code = max(code, 1)
+	}
+	return code
+}
+
+// setProcessName makes the broker's rank appear in lists of processes.
+func setProcessName(rank uint32) {
+	name := "flux-broker-" + strconv.FormatUint(uint64(rank), 10)
+	_ = os.WriteFile("/proc/self/comm", []byte(name), 0) // a courtesy
 }
 
 func orElse(a, b string) string {
@@ -141,4 +229,13 @@ func orElse(a, b string) string {
 		return a
 	}
 	return b
+}
+
+// errText is an error as people of Flux know it.
+func errText(err error) string {
+	var num syscall.Errno
+	if errors.As(err, &num) && num == err {
+		return message.ErrnoText(num)
+	}
+	return err.Error()
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
+	"net"
 	"syscall"
 
 	"goflux/internal/message"
@@ -37,4 +38,14 @@ func peerKey(certs []*x509.Certificate) (ed25519.PublicKey, bool) {
 	}
 	key, ok := certs[0].PublicKey.(ed25519.PublicKey)
 	return key, ok
+}
+
+// PeerKey returns the key that the other end of a link has proved; false for a
+// unix socket, where the kernel vouches for it.
+func PeerKey(nc net.Conn) (ed25519.PublicKey, bool) {
+	tc, ok := nc.(*tls.Conn)
+	if !ok {
+		return nil, false
+	}
+	return peerKey(tc.ConnectionState().PeerCertificates)
 }

@@ -48,3 +48,6 @@ func (c Cred) Authorize(userid uint32) error {
 	}
 	return syscall.EPERM
 }
+
+// IsLocal reports whether the message came from the broker it is at.
+func (c Cred) IsLocal() bool { return c.Rolemask&RoleLocal != 0 }

@@ -101,3 +101,17 @@ func (p *Pending) Forget() {
 		p.cancel()
 	}
 }
+
+// Endpoint is what messages are delivered to: a module, a client, a peer
+// broker. Deliver takes over the message and never blocks; it may be called
+// from any goroutine.
+type Endpoint interface {
+	Deliver(m *message.Message)
+}
+
+// LevelNotice and LevelCrit are the slog levels of the syslog severities that
+// slog has no name for.
+const (
+	LevelNotice slog.Level = slog.LevelInfo + 2
+	LevelCrit   slog.Level = slog.LevelError + 4
+)
