@@ -21,7 +21,7 @@ func (a *app) jobAttach() *cobra.Command {
 	var tail, interval string
 	var debug, emulate, unbuffered bool
 	cmd := &cobra.Command{
-		Use:   "attach [OPTIONS] JOBID",
+		Use:   "attach JOBID",
 		Short: "follow a job, feed it standard input, exit as it does",
 		Args:  a.operands(1, 1),
 	}

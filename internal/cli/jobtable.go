@@ -6,7 +6,7 @@ package cli
 func jobCommands() []command {
 	return []command{
 		{"run", submitting, pyStyle, "run a job and attach to it", newRun},
-		// {"submit", submitting, pyStyle, "submit jobs and print their ids", newSubmit},
+		{"submit", submitting, pyStyle, "submit jobs and print their ids", newSubmit},
 		{"job", jobs, cStyle, "attach to, query and change single jobs", newJob},
 	}
 }

@@ -20,7 +20,7 @@ import (
 func newRun(a *app) *cobra.Command {
 	s := &submission{}
 	cmd := &cobra.Command{
-		Use:   "run [OPTIONS] COMMAND [ARGS...]",
+		Use:   "run COMMAND [ARGS...]",
 		Short: "run a job and attach to it",
 		Args:  cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -56,6 +56,7 @@ func commandTable() []command {
 		{"module", instance, cStyle, "load, list and watch broker modules", newModule},
 		{"event", instance, cStyle, "publish events and subscribe to them", newEvent},
 		{"config", other, cStyle, "look at and change the instance's configuration", newConfig},
+		{"kvs", instance, cStyle, "read and write the key-value store", newKVS},
 		{"keygen", unlisted, cStyle, "make the certificate of a system instance", newKeygen},
 		{"hostlist", other, pyStyle, "fetch, combine and query lists of hosts", newHostlist},
 		{"R", unlisted, cStyle, "read, write and transform R version 1 objects", newR},

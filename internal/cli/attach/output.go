@@ -137,47 +137,55 @@ func (s *Session) printData(stream, rank string, data []byte) {
 }
 
 func (s *Session) redirect(e eventlog.Entry) {
+	line, ok := Redirection(e)
+	switch {
+	case !ok:
+		s.fail("malformed redirect context")
+	case !s.Quiet:
+		s.printErr(line + "\n")
+	}
+}
+
+// Redirection is what to tell a person about a redirect event (RFC 24).
+func Redirection(e eventlog.Entry) (line string, ok bool) {
 	var c struct {
 		Stream string `json:"stream"`
 		Rank   string `json:"rank"`
 		Path   string `json:"path"`
 	}
-	if err := e.UnmarshalContext(&c); err != nil {
-		s.fail("malformed redirect context: %w", err)
-		return
+	if e.UnmarshalContext(&c) != nil {
+		return "", false
 	}
-	if s.Quiet {
-		return
-	}
-	line := fmt.Sprintf("%s: %s redirected", c.Rank, c.Stream)
+	line = fmt.Sprintf("%s: %s redirected", c.Rank, c.Stream)
 	if c.Path != "" {
 		line += " to " + c.Path
 	}
-	s.printErr(line + "\n")
+	return line, true
 }
 
 // levelNames are the words for the levels of shell messages. The first three
 // end a shell; notices have no word.
 var levelNames = [...]string{"FATAL", "FATAL", "FATAL", "ERROR", " WARN", "", "DEBUG", "TRACE"}
 
-// shellLog prints a message of a shell.
-func (s *Session) shellLog(e eventlog.Entry) {
-	c := struct {
-		Rank      *int   `json:"rank"`
-		Level     int    `json:"level"`
-		Message   string `json:"message"`
-		Component string `json:"component"`
-		File      string `json:"file"`
-		Line      int    `json:"line"`
-	}{Level: -1}
-	if err := e.UnmarshalContext(&c); err != nil || c.Level < 0 || c.Level >= len(levelNames) {
-		s.message("invalid log event in guest.output: %s", e.Context)
-		return
-	}
-	if s.Quiet {
-		return
-	}
-	line := fmt.Sprintf("%.3fs: flux-shell", s.since(e.Timestamp))
+// shellLog is the context of a log event (RFC 24).
+type shellLog struct {
+	Rank      *int   `json:"rank"`
+	Level     int    `json:"level"`
+	Message   string `json:"message"`
+	Component string `json:"component"`
+	File      string `json:"file"`
+	Line      int    `json:"line"`
+}
+
+func parseShellLog(e eventlog.Entry) (c shellLog, ok bool) {
+	c.Level = -1
+	err := e.UnmarshalContext(&c)
+	return c, err == nil && c.Level >= 0 && c.Level < len(levelNames)
+}
+
+// text is the message with who says so, and how bad it is.
+func (c *shellLog) text(source bool) string {
+	line := "flux-shell"
 	if c.Rank != nil && *c.Rank >= 0 {
 		line += fmt.Sprintf("[%d]", *c.Rank)
 	}
@@ -186,11 +194,31 @@ func (s *Session) shellLog(e eventlog.Entry) {
 			line += ": " + part
 		}
 	}
-	if s.Verbose && c.File != "" {
+	if source && c.File != "" {
 		line += ": " + c.File
 		if c.Line > 0 {
 			line += fmt.Sprintf(":%d", c.Line)
 		}
 	}
-	s.printErr(line + ": " + c.Message + "\n")
+	return line + ": " + c.Message
+}
+
+// ShellMessage is what to tell a person about a log event (RFC 24).
+func ShellMessage(e eventlog.Entry) (line string, ok bool) {
+	c, ok := parseShellLog(e)
+	if !ok {
+		return "", false
+	}
+	return c.text(false), true
+}
+
+// shellLog prints a message of a shell.
+func (s *Session) shellLog(e eventlog.Entry) {
+	c, ok := parseShellLog(e)
+	switch {
+	case !ok:
+		s.message("invalid log event in guest.output: %s", e.Context)
+	case !s.Quiet:
+		s.printErr(fmt.Sprintf("%.3fs: %s\n", s.since(e.Timestamp), c.text(s.Verbose)))
+	}
 }

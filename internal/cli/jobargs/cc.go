@@ -4,6 +4,8 @@ package jobargs
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"goflux/idset"
 )
@@ -34,4 +36,16 @@ func (s *Submission) Copies() ([]uint32, error) {
 		ids = append(ids, id)
 	}
 	return ids, nil
+}
+
+// UsesCC tells whether options or command have templates, so that copies may
+// differ.
+func (s *Submission) UsesCC() bool {
+	has := func(text string) bool { return strings.ContainsAny(text, "{}") }
+	for _, f := range s.templateFields() {
+		if f.text != nil && has(*f.text) || f.list != nil && slices.ContainsFunc(*f.list, has) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.Command, has)
 }
