@@ -46,7 +46,7 @@ func (l *leader) define(r *rset.R, method string, done func(error)) {
 		l.fail(err)
 		return
 	}
-	l.queue = append(l.queue, posted{events: events, ops: []kvsOp{op}, done: done})
+	l.queue = append(l.queue, posted{events: events, ops: []rpc.KVSOp{op}, done: done})
 }
 
 // mustKeep ends a start whose R could not be written.
@@ -60,10 +60,10 @@ func (l *leader) mustKeep(err error) {
 	}
 }
 
-func putR(r *rset.R) (kvsOp, error) {
+func putR(r *rset.R) (rpc.KVSOp, error) {
 	b, err := message.Marshal(r)
 	if err != nil {
-		return kvsOp{}, message.Errorf(syscall.EINVAL, "%s: %v", keyR, err)
+		return rpc.KVSOp{}, message.Errorf(syscall.EINVAL, "%s: %v", keyR, err)
 	}
 	return kvsPut(keyR, b), nil
 }
@@ -214,6 +214,6 @@ func (l *leader) expire(at float64, done func(error)) error {
 	if err != nil {
 		return err
 	}
-	l.queue = append(l.queue, posted{events: events, ops: []kvsOp{op}, done: done})
+	l.queue = append(l.queue, posted{events: events, ops: []rpc.KVSOp{op}, done: done})
 	return nil
 }

@@ -5,9 +5,8 @@ package resource
 import (
 	"syscall"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"goflux/internal/message"
+	"goflux/internal/rpc"
 	"goflux/internal/service"
 	"goflux/treeobj"
 )
@@ -32,32 +31,11 @@ type kvs struct {
 	unsynced bool
 }
 
-type (
-	kvsLookup struct {
-		Key       string `json:"key"`
-		Namespace string `json:"namespace"`
-		Flags     int    `json:"flags"`
-	}
-	kvsValue struct {
-		Val jsontext.Value `json:"val"`
-	}
-	kvsCommit struct {
-		Namespace string  `json:"namespace"`
-		Flags     int     `json:"flags"`
-		Ops       []kvsOp `json:"ops"`
-	}
-	kvsOp struct {
-		Key    string         `json:"key"`
-		Flags  int            `json:"flags"`
-		Dirent jsontext.Value `json:"dirent"`
-	}
-)
-
-func kvsPut(key string, data []byte) kvsOp {
-	return kvsOp{Key: key, Dirent: treeobj.Encode(treeobj.Val{Data: data})}
+func kvsPut(key string, data []byte) rpc.KVSOp {
+	return rpc.KVSOp{Key: key, Dirent: rpc.KVSDirent{JSON: treeobj.JSON{Object: treeobj.Val{Data: data}}, Given: true}}
 }
 
-func kvsAdd(key string, data []byte) kvsOp {
+func kvsAdd(key string, data []byte) rpc.KVSOp {
 	op := kvsPut(key, data)
 	op.Flags = kvsAppend
 	return op
@@ -66,7 +44,7 @@ func kvsAdd(key string, data []byte) kvsOp {
 // get calls fn with the value of key; nil when there is none.
 func (k *kvs) get(key string, fn func([]byte, error)) {
 	k.h.Request(service.Request{
-		Topic: "kvs.lookup", NodeID: message.NodeAny, Payload: kvsLookup{Key: key, Namespace: "primary"},
+		Topic: "kvs.lookup", NodeID: message.NodeAny, Payload: rpc.KVSLookup{Key: key, Namespace: "primary"},
 	}, func(m *message.Message) {
 		if err := m.Err(); err != nil {
 			if message.Errno(err) == syscall.ENOENT {
@@ -80,15 +58,11 @@ func (k *kvs) get(key string, fn func([]byte, error)) {
 }
 
 func decodeValue(m *message.Message) ([]byte, error) {
-	var v kvsValue
+	var v rpc.KVSValue
 	if err := m.Decode(&v); err != nil {
 		return nil, err
 	}
-	o, err := treeobj.Decode(v.Val)
-	if err != nil {
-		return nil, err
-	}
-	val, ok := o.(treeobj.Val)
+	val, ok := v.Val.Object.(treeobj.Val)
 	if !ok {
 		return nil, syscall.EISDIR
 	}
@@ -97,7 +71,7 @@ func decodeValue(m *message.Message) ([]byte, error) {
 
 // commit carries out ops, all or none, and calls fn when they are durable.
 // Without a backing store nothing can be, and fn is called when they are done.
-func (k *kvs) commit(ops []kvsOp, fn func(error)) {
+func (k *kvs) commit(ops []rpc.KVSOp, fn func(error)) {
 	if k.unsynced {
 		k.send(ops, 0, fn)
 		return
@@ -114,8 +88,8 @@ func (k *kvs) commit(ops []kvsOp, fn func(error)) {
 	})
 }
 
-func (k *kvs) send(ops []kvsOp, flags int, fn func(error)) {
+func (k *kvs) send(ops []rpc.KVSOp, flags int, fn func(error)) {
 	k.h.Request(service.Request{
-		Topic: "kvs.commit", NodeID: message.NodeAny, Payload: kvsCommit{Namespace: "primary", Flags: flags, Ops: ops},
+		Topic: "kvs.commit", NodeID: message.NodeAny, Payload: &rpc.KVSCommit{Namespace: "primary", Flags: flags, Ops: ops},
 	}, func(m *message.Message) { fn(m.Err()) })
 }

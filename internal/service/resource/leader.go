@@ -135,7 +135,7 @@ func (l *leader) truncate(past *history) {
 	for _, e := range kept {
 		b = e.Append(b)
 	}
-	l.queue = append(l.queue, posted{ops: []kvsOp{kvsPut(keyLog, b)}})
+	l.queue = append(l.queue, posted{ops: []rpc.KVSOp{kvsPut(keyLog, b)}})
 }
 
 // discover looks at this node and checks it, as every rank does.
@@ -205,7 +205,7 @@ func (l *leader) StopAsync(done func()) {
 		done()
 		return
 	}
-	l.queue = append(l.queue, posted{ops: []kvsOp{kvsPut(keyCheckpoint, b)}, done: func(err error) {
+	l.queue = append(l.queue, posted{ops: []rpc.KVSOp{kvsPut(keyCheckpoint, b)}, done: func(err error) {
 		if err != nil {
 			l.h.Log().Error("failed to checkpoint drain state", "err", err)
 		}

@@ -13,16 +13,6 @@ import (
 	"goflux/internal/service"
 )
 
-// groupName and groupMembers are groups.get and its answers.
-type (
-	groupName struct {
-		Name string `json:"name"`
-	}
-	groupMembers struct {
-		Members string `json:"members"` // idset
-	}
-)
-
 // monitor follows which brokers are up, and lets the start end when that is
 // known for the first time.
 func (l *leader) monitor() {
@@ -52,9 +42,9 @@ func (l *leader) monitor() {
 // and failed when that is over.
 func (l *leader) follow(group string, fn func(*idset.Set), failed func(error)) {
 	l.h.Request(service.Request{
-		Topic: "groups.get", NodeID: 0, Payload: groupName{group}, Flags: message.FlagStreaming,
+		Topic: "groups.get", NodeID: 0, Payload: rpc.GroupName{Name: group}, Flags: message.FlagStreaming,
 	}, func(m *message.Message) {
-		var got groupMembers
+		var got rpc.GroupMembers
 		err := m.Err()
 		if err == nil {
 			err = m.Decode(&got)

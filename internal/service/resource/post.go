@@ -12,7 +12,7 @@ import (
 // posted is something for the KVS and for those who watch, in order.
 type posted struct {
 	events []core.Event
-	ops    []kvsOp // before the durable events
+	ops    []rpc.KVSOp // before the durable events
 	done   func(error)
 }
 
@@ -63,8 +63,8 @@ func (l *leader) flush() {
 }
 
 // commitOps is what a batch writes: one append for all its events.
-func commitOps(batch []posted) []kvsOp {
-	var ops []kvsOp
+func commitOps(batch []posted) []rpc.KVSOp {
+	var ops []rpc.KVSOp
 	var lines []byte
 	for i := range batch {
 		ops = append(ops, batch[i].ops...)

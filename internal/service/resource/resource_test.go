@@ -61,7 +61,7 @@ func (w *world) put(key, value string) {
 func (w *world) setGroup(name, members string) {
 	w.host.Post(func() {
 		w.groups[name] = members
-		w.watch[name].Respond(groupMembers{members})
+		w.watch[name].Respond(rpc.GroupMembers{Members: members})
 	})
 }
 
@@ -76,25 +76,21 @@ func (w *world) kvs() *service.Registration {
 	}
 }
 
-func (w *world) lookup(_ *service.Call, req *kvsLookup) (any, error) {
+func (w *world) lookup(_ *service.Call, req *rpc.KVSLookup) (any, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	v, ok := w.keys[req.Key]
 	if !ok {
 		return nil, syscall.ENOENT
 	}
-	return kvsValue{treeobj.Encode(treeobj.Val{Data: v})}, nil
+	return rpc.KVSValue{Val: treeobj.JSON{Object: treeobj.Val{Data: v}}}, nil
 }
 
-func (w *world) commit(_ *service.Call, req *kvsCommit) (any, error) {
+func (w *world) commit(_ *service.Call, req *rpc.KVSCommit) (any, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, op := range req.Ops {
-		o, err := treeobj.Decode(op.Dirent)
-		if err != nil {
-			return nil, err
-		}
-		data := o.(treeobj.Val).Data
+		data := op.Dirent.Object.(treeobj.Val).Data
 		if op.Flags&kvsAppend != 0 {
 			data = append(w.keys[op.Key], data...)
 		}
@@ -108,9 +104,9 @@ func (w *world) groupService() *service.Registration {
 		Name: "groups",
 		New:  func(h service.Host, _ []string) (any, error) { w.host = h; return w, nil },
 		Methods: []service.Method{
-			service.Deferred("groups.get", service.Owner, func(w *world, c *service.Call, req *groupName) {
+			service.Deferred("groups.get", service.Owner, func(w *world, c *service.Call, req *rpc.GroupName) {
 				w.watch[req.Name] = c
-				c.Respond(groupMembers{w.groups[req.Name]})
+				c.Respond(rpc.GroupMembers{Members: w.groups[req.Name]})
 			}),
 		},
 	}
