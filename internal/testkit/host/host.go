@@ -203,3 +203,35 @@ func (l *lines) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// Link makes followers children of a leader, by direct calls instead of
+// connections.
+func Link(leader *broker.Broker, followers ...*broker.Broker) {
+	next := map[uint32]broker.Endpoint{}
+	for _, f := range followers {
+		f.Router().SetParent(hop{f.UUID(), leader})
+		f.Router().NameParent(leader.UUID())
+		f.Router().SetNext(func(uint32) (broker.Endpoint, bool) { return nil, false })
+		next[f.Rank()] = hop{leader.UUID(), f}
+		leader.Router().AttachChild(f.UUID(), next[f.Rank()])
+	}
+	leader.Router().SetNext(func(rank uint32) (broker.Endpoint, bool) {
+		ep, ok := next[rank]
+		return ep, ok
+	})
+}
+
+// hop is a link's end: what is delivered to it comes to a broker from another.
+type hop struct {
+	from string
+	to   *broker.Broker
+}
+
+// Deliver implements broker.Endpoint.
+func (h hop) Deliver(m *message.Message) {
+	if m.Type == message.TypeRequest {
+		h.to.Router().SendFrom(h.from, m)
+		return
+	}
+	h.to.Router().Send(m)
+}
