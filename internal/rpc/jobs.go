@@ -360,6 +360,13 @@ type JobStreamAppend struct {
 	Data    string   `json:"data"`
 }
 
+// JobGuest is job-info.guest: the execution service has made the job's guest
+// namespace, or, with Rootref, is about to remove it.
+type JobGuest struct {
+	ID      jobid.ID `json:"id"`
+	Rootref string   `json:"rootref,omitzero"`
+}
+
 // JobList is job-list.list (RFC 43).
 type JobList struct {
 	MaxEntries int            `json:"max_entries"`

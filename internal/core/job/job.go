@@ -191,6 +191,12 @@ var steps = map[string]func(*Job, eventlog.Entry) error{
 		j.Priority = c.Priority
 		return nil
 	},
+	"flux-restart": func(j *Job, e eventlog.Entry) error {
+		if j.State == Sched {
+			j.State, j.Priority = Priority, PriorityNone
+		}
+		return nil
+	},
 	"urgency": func(j *Job, e eventlog.Entry) error {
 		var c urgencyContext
 		if err := context(e, &c); err != nil {

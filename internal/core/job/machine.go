@@ -101,9 +101,14 @@ func (m *Machine) Restore(j *Job) {
 	}
 }
 
-// Resume lets all restored jobs go on.
+// Resume lets all restored jobs go on, when there is no scheduler yet. Those that waited for resources get
+// their priority anew (RFC 21, Flux-Restart Event).
 func (m *Machine) Resume(now float64) {
 	for _, j := range m.jobs {
+		if j.State == Sched {
+			m.dequeue(j) // the queue is ordered by priority
+			m.post(now, j, "flux-restart", nil)
+		}
 		m.advance(now, j)
 	}
 	for k := range m.deps.queues {

@@ -70,6 +70,8 @@ type job struct {
 	entered  map[uint32]bool // by rank
 	expire   service.Timer
 	killer   *killer
+	over     bool // it is being reported
+	guest    bool // it has a guest namespace
 	mock     *mock
 }
 
@@ -125,6 +127,7 @@ func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 		e.startMock(j, req.Reattach)
 		return
 	}
+	e.makeNamespace(j)
 	e.launch(j, req.Reattach)
 }
 
@@ -264,12 +267,13 @@ func (e *exec) ended(j *job, sh *shell) {
 	}
 }
 
-// finish reports the end of the job's execution.
+// finish ends the job's execution, when what its tasks left in the guest
+// namespace is safe.
 func (e *exec) finish(j *job) {
-	if e.jobs[j.id] != j {
+	if e.jobs[j.id] != j || j.over {
 		return
 	}
-	delete(e.jobs, j.id)
+	j.over = true
 	if j.expire != nil {
 		j.expire.Stop()
 	}
@@ -277,6 +281,12 @@ func (e *exec) finish(j *job) {
 	for _, c := range j.barrier {
 		c.Fail(message.Errorf(syscall.ECANCELED, "the job is over"))
 	}
+	e.closeNamespace(j, func() { e.report(j) })
+}
+
+// report tells how the job ended.
+func (e *exec) report(j *job) {
+	delete(e.jobs, j.id)
 	if j.blame != nil {
 		j.status = *j.blame
 	}

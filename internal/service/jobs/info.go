@@ -28,6 +28,7 @@ var infoMethods = []service.Method{
 	service.Deferred("job-info.update-watch-cancel", service.Guests, (*jobs).updateWatchCancel),
 	service.Deferred("job-info.update-lookup", service.Guests, (*jobs).updateLookup),
 	service.Deferred("job-info.stream-append", service.Guests, (*jobs).streamAppend),
+	service.Deferred("job-info.guest", service.Owner, (*jobs).guestNamespace),
 	service.Deferred("job-info.kvs-view", service.Owner, (*jobs).kvsView),
 	service.Unary("job-info.stats-get", service.Guests, (*jobs).infoStats),
 }
@@ -106,7 +107,10 @@ func (s *jobs) document(j *job.Job, key string, flags int) (any, error) {
 			return nil, syscall.ENOENT
 		}
 		b, err := s.readStream(j.ID, name)
-		return string(b), err
+		if err != nil {
+			return nil, err
+		}
+		return string(b), nil
 	}
 	if flags&lookupDecode != 0 {
 		return doc, nil
@@ -186,8 +190,12 @@ func (s *jobs) infoStats(*service.Call, *rpc.Empty) (any, error) {
 
 // --- watching event logs
 
-// watchWaitCreate is the flag of job-info.eventlog-watch (RFC 41).
-const watchWaitCreate = 1
+// Flags of job-info.eventlog-watch: RFC 41, and one that has an answer without
+// an event sent when all that was there has been.
+const (
+	watchWaitCreate = 1
+	watchSentinel   = 2
+)
 
 // watchers are those who follow the event logs of jobs.
 type watchers struct {
@@ -208,6 +216,11 @@ type watching struct {
 	offset  int64
 	pumping bool
 	final   bool // nothing will be added
+	// sentinel: the mark is still to be sent; waitcreate: a log that never
+	// comes is no error.
+	sentinel, waitcreate bool
+	seen                 bool             // something was there
+	relay                *service.Pending // the watch in the KVS that stands for it
 }
 
 func (w *watchers) init() { w.byLog = map[logKey][]*service.Stream[*watching]{} }
@@ -249,8 +262,11 @@ func (w *watchers) finish(st *service.Stream[*watching], err error) {
 	w.streams.Finish(st, err)
 }
 
-func (w *watchers) disconnect(sender string) {
-	w.streams.Disconnect(sender, w.remove)
+func (w *watchers) disconnect(sender string, gone func(*service.Stream[*watching])) {
+	w.streams.Disconnect(sender, func(st *service.Stream[*watching]) {
+		w.remove(st)
+		gone(st)
+	})
 }
 
 // event hands new lines of a log to those who follow it.
@@ -260,6 +276,7 @@ func (w *watchers) event(id jobid.ID, path string, lines []byte) {
 			continue
 		}
 		st.State.offset += int64(len(lines))
+		st.State.seen = true
 		sendLines(st.Call, lines)
 	}
 }
@@ -270,11 +287,15 @@ func (w *watchers) ended(id jobid.ID) {
 		if st.State.key.id != id {
 			continue
 		}
-		if st.State.pumping {
+		switch {
+		case st.State.pumping:
 			st.State.final = true
-			continue
+		case st.State.relay != nil: // the KVS says when it is over
+		case st.State.key.path != "eventlog" && !st.State.seen:
+			w.finish(st, syscall.ENOENT)
+		default:
+			w.finish(st, nil)
 		}
-		w.finish(st, nil)
 	}
 }
 
@@ -295,7 +316,7 @@ func (s *jobs) eventlogWatch(c *service.Call, req *rpc.JobInfoWatch) {
 	case !c.Streaming():
 		c.Fail(message.Errorf(syscall.EPROTO, "eventlog-watch request rejected without streaming RPC flag"))
 		return
-	case req.Flags&^watchWaitCreate != 0:
+	case req.Flags&^(watchWaitCreate|watchSentinel) != 0:
 		c.Fail(message.Errorf(syscall.EPROTO, "eventlog-watch request rejected with invalid flag"))
 		return
 	}
@@ -306,22 +327,25 @@ func (s *jobs) eventlogWatch(c *service.Call, req *rpc.JobInfoWatch) {
 			return
 		}
 		active := s.m.Job(req.ID) != nil
-		if req.Path == "eventlog" {
-			s.watchLog(c, j, active)
-			return
+		switch name, _ := streamOf(req.Path); name {
+		case "exec", "output", "input":
+			s.watchStream(c, req, name, active)
+		default:
+			if req.Path == "eventlog" {
+				s.watchLog(c, j, active, req.Flags)
+				return
+			}
+			s.watchKVS(c, req, j, active)
 		}
-		name, ok := streamOf(req.Path)
-		if !ok {
-			c.Fail(syscall.ENOENT)
-			return
-		}
-		s.watchStream(c, req, name, active)
 	})
 }
 
 // watchLog follows the job's event log, which is in memory while it is active.
-func (s *jobs) watchLog(c *service.Call, j *job.Job, active bool) {
+func (s *jobs) watchLog(c *service.Call, j *job.Job, active bool, flags int) {
 	sendLines(c, j.Log)
+	if flags&watchSentinel != 0 {
+		sendSentinel(c)
+	}
 	if !active {
 		c.End()
 		return
@@ -336,11 +360,17 @@ func (s *jobs) watchStream(c *service.Call, req *rpc.JobInfoWatch, name string, 
 		c.Fail(syscall.ENOENT)
 		return
 	}
-	st := s.watch.add(c, &watching{key: logKey{req.ID, req.Path}, final: !active})
+	st := s.watch.add(c, &watching{
+		key: logKey{req.ID, req.Path}, final: !active,
+		sentinel: req.Flags&watchSentinel != 0, seen: err == nil,
+	})
 	if err == nil {
 		s.pump(st, name)
 	}
 }
+
+// sendSentinel marks the end of what was there.
+func sendSentinel(c *service.Call) { c.Respond(nil) }
 
 // pump reads what the watcher has not seen yet from the store, off the loop.
 func (s *jobs) pump(st *service.Stream[*watching], name string) {
@@ -367,6 +397,10 @@ func (s *jobs) pump(st *service.Stream[*watching], name string) {
 			return
 		}
 		w.pumping = false
+		if w.sentinel {
+			w.sentinel = false
+			sendSentinel(st.Call)
+		}
 		if w.final {
 			s.watch.finish(st, nil)
 		}
@@ -384,6 +418,7 @@ func wholeLines(b []byte) []byte { return b[:bytes.LastIndexByte(b, '\n')+1] }
 
 func (s *jobs) eventlogWatchCancel(c *service.Call, req *rpc.Matchtag) {
 	if st := s.watch.streams.Find(c.Msg.Sender(), req.Matchtag); st != nil {
+		s.endRelay(st)
 		s.watch.finish(st, nil)
 	}
 }

@@ -144,7 +144,7 @@ func (s *jobs) eventsJournalCancel(c *service.Call, req *rpc.Matchtag) {
 // execution service has gone.
 func (s *jobs) Disconnect(sender string) {
 	s.journal.streams.Disconnect(sender, nil)
-	s.watch.disconnect(sender)
+	s.watch.disconnect(sender, s.endRelay)
 	s.updates.Disconnect(sender, nil)
 	if sender == s.sched.sender {
 		s.schedGone(syscall.ECONNRESET)

@@ -3,6 +3,7 @@
 package jobs
 
 import (
+	"syscall"
 	"time"
 
 	"goflux/internal/core/job"
@@ -74,9 +75,10 @@ type jobs struct {
 
 // record is what the service keeps of an active job besides the machine's part.
 type record struct {
-	waiting *service.Call // job-manager.wait
-	guest   string        // root of its guest namespace, when it used one
-	stored  bool          // its PutJob is in a batch
+	waiting   *service.Call // job-manager.wait
+	guest     string        // root of its guest namespace, when it is over
+	namespace bool          // it has a guest namespace
+	stored    bool          // its PutJob is in a batch
 }
 
 func open(h service.Host, _ []string) (any, error) {
@@ -101,9 +103,22 @@ func open(h service.Host, _ []string) (any, error) {
 	return s, nil
 }
 
-// Join and Leave: the faces hold no state of their own.
-func (s *jobs) Join(string, []string) error { return nil }
-func (s *jobs) Leave(string)                {}
+// Leave implements service.Joiner: without the manager, the scheduler and the
+// execution service have nobody to talk to.
+func (s *jobs) Leave(name string) {
+	if name == "job-manager" {
+		s.schedGone(syscall.ENOSYS)
+		s.execGone(syscall.ENOSYS)
+	}
+}
+
+// Join implements service.Joiner: a manager that comes back restarts the jobs.
+func (s *jobs) Join(name string, _ []string) error {
+	if name == "job-manager" {
+		s.m.Resume(s.now())
+	}
+	return nil
+}
 
 // now is the time of an event: seconds since the epoch, to the microsecond.
 func (s *jobs) now() float64 {

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package jobexec
+
+import (
+	"fmt"
+
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/service"
+)
+
+// A job has a KVS namespace of its own while it runs, FLUX_KVS_NAMESPACE of its
+// tasks. What is in it at the end stays with the job (RFC 16, 41).
+
+func (j *job) namespace() string { return fmt.Sprintf("job-%d", uint64(j.id)) }
+
+// makeNamespace makes the job's namespace. Requests go in order, so it is there
+// before any task is. Without a KVS a job runs all the same.
+func (e *exec) makeNamespace(j *job) {
+	j.guest = true
+	e.h.Request(service.Request{
+		Topic: "kvs.namespace-create", NodeID: 0,
+		Payload: &rpc.KVSNamespaceCreate{Namespace: j.namespace(), Owner: int64(j.userid)},
+	}, func(m *message.Message) {
+		if err := m.Err(); err != nil {
+			j.guest = false
+			return
+		}
+		e.tellGuest(j, "")
+	})
+}
+
+func (e *exec) tellGuest(j *job, rootref string) {
+	e.h.Request(service.Request{
+		Topic: "job-info.guest", NodeID: message.NodeAny, Payload: rpc.JobGuest{ID: j.id, Rootref: rootref},
+	}, nil)
+}
+
+// closeNamespace notes what is in the namespace, removes it, and calls done.
+func (e *exec) closeNamespace(j *job, done func()) {
+	if !j.guest {
+		done()
+		return
+	}
+	e.h.Request(service.Request{
+		Topic: "kvs.getroot", NodeID: 0, Payload: rpc.KVSGetroot{Namespace: j.namespace()},
+	}, func(m *message.Message) {
+		var root rpc.KVSGetrootResponse
+		if m.Err() == nil && m.Decode(&root) == nil && root.Rootseq > 0 {
+			e.tellGuest(j, root.Rootref)
+		}
+		e.h.Request(service.Request{
+			Topic: "kvs.namespace-remove", NodeID: 0, Payload: rpc.KVSNamespaceRemove{Namespace: j.namespace()},
+		}, nil)
+		done()
+	})
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package jobs
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"goflux/internal/core/job"
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/service"
+	"goflux/treeobj"
+)
+
+// This file follows event logs that are not the job services' own: what a user
+// or a program put into the job's directory of the KVS, or into the job's guest
+// namespace.
+
+// Flags of kvs-watch.lookup.
+const (
+	kvsWatch      = 4
+	kvsWaitCreate = 8
+	kvsAppend     = 256
+	kvsSentinel   = 1024
+)
+
+// namespaceOf is the name of a job's guest namespace.
+func namespaceOf(j *job.Job) string { return fmt.Sprintf("job-%d", uint64(j.ID)) }
+
+// watchKVS relays a watch of the KVS as the answers of job-info.eventlog-watch.
+func (s *jobs) watchKVS(c *service.Call, req *rpc.JobInfoWatch, j *job.Job, active bool) {
+	w := &watching{
+		key:        logKey{j.ID, req.Path},
+		sentinel:   req.Flags&watchSentinel != 0,
+		waitcreate: req.Flags&watchWaitCreate != 0,
+	}
+	guest, isGuest := strings.CutPrefix(req.Path, "guest.")
+	switch {
+	case !isGuest:
+		st := s.watch.add(c, w)
+		s.relay(st, rpc.KVSLookup{Key: j.ID.KVS() + "." + req.Path, Namespace: "primary", Flags: w.kvsFlags()})
+	case guest == "":
+		c.Fail(syscall.EINVAL)
+	case !active:
+		s.lookupGuest(c, j, guest, w)
+	default:
+		st := s.watch.add(c, w)
+		if s.records[j.ID].namespace {
+			s.relayGuest(st, guest)
+		}
+	}
+}
+
+func (w *watching) kvsFlags() int {
+	flags := kvsWatch | kvsAppend
+	if w.waitcreate {
+		flags |= kvsWaitCreate
+	}
+	if w.sentinel {
+		flags |= kvsSentinel
+	}
+	return flags
+}
+
+func (s *jobs) relayGuest(st *service.Stream[*watching], key string) {
+	w := st.State
+	s.relay(st, rpc.KVSLookup{Key: key, Namespace: fmt.Sprintf("job-%d", uint64(w.key.id)), Flags: w.kvsFlags()})
+}
+
+// guestReady starts the watches that waited for the job's namespace.
+func (s *jobs) guestReady(j *job.Job) {
+	for st := range s.watch.streams.All() {
+		key, ok := strings.CutPrefix(st.State.key.path, "guest.")
+		if ok && st.State.key.id == j.ID && st.State.relay == nil && !own(key) {
+			s.relayGuest(st, key)
+		}
+	}
+}
+
+// own reports whether a guest key is a stream of the job services.
+func own(key string) bool {
+	return key == "exec.eventlog" || key == "output" || key == "input"
+}
+
+func (s *jobs) relay(st *service.Stream[*watching], lookup rpc.KVSLookup) {
+	st.State.relay = s.h.Request(service.Request{
+		Topic: "kvs-watch.lookup", NodeID: message.NodeAny, Flags: message.FlagStreaming, Payload: &lookup,
+	}, func(m *message.Message) {
+		if st.Done() {
+			return
+		}
+		if err := m.Err(); err != nil {
+			s.watch.finish(st, relayError(err))
+			return
+		}
+		if !m.HasPayload() {
+			st.State.sentinel = false
+			sendSentinel(st.Call)
+			return
+		}
+		var v rpc.KVSValue
+		if err := m.Decode(&v); err != nil {
+			s.watch.finish(st, err)
+			return
+		}
+		if val, ok := v.Val.Object.(treeobj.Val); ok {
+			st.State.seen = true
+			sendLines(st.Call, val.Data)
+		}
+	})
+}
+
+// relayError turns the end of a namespace into the end of the log.
+func relayError(err error) error {
+	if message.Errno(err) == syscall.EOPNOTSUPP {
+		return syscall.ENODATA
+	}
+	return err
+}
+
+// endRelay ends the watch in the KVS that stands for st.
+func (s *jobs) endRelay(st *service.Stream[*watching]) {
+	if p := st.State.relay; p != nil {
+		s.h.Request(service.Request{
+			Topic: "kvs-watch.cancel", NodeID: message.NodeAny, Payload: rpc.KVSCancel{Matchtag: p.Matchtag},
+		}, nil)
+		p.Forget()
+	}
+}
+
+// lookupGuest answers with a log of the guest namespace of a job that has ended.
+func (s *jobs) lookupGuest(c *service.Call, j *job.Job, key string, w *watching) {
+	root := s.guestRoot(j)
+	if root == "" {
+		c.Fail(syscall.ENOENT)
+		return
+	}
+	s.h.Request(service.Request{
+		Topic: "kvs.lookup", NodeID: message.NodeAny,
+		Payload: &rpc.KVSLookup{Key: key, Rootdir: &treeobj.JSON{Object: treeobj.Dirref{Refs: []string{root}}}},
+	}, func(m *message.Message) {
+		var v rpc.KVSValue
+		err := m.Err()
+		if err == nil {
+			err = m.Decode(&v)
+		}
+		val, ok := v.Val.Object.(treeobj.Val)
+		if err == nil && !ok {
+			err = syscall.EINVAL
+		}
+		if err != nil {
+			c.Fail(err)
+			return
+		}
+		sendLines(c, bytes.TrimRight(val.Data, "\x00"))
+		if w.sentinel {
+			sendSentinel(c)
+		}
+		c.End()
+	})
+}
+
+// guestRoot is the root of a job's guest namespace as it was at the job's end,
+// "" when nothing was put there.
+func (s *jobs) guestRoot(j *job.Job) string {
+	if r := s.records[j.ID]; r != nil {
+		return r.guest
+	}
+	row, err := s.store.FinishedJob(uint64(j.ID))
+	if err != nil {
+		return ""
+	}
+	return string(row.Records["guest"])
+}
+
+// guestNamespace notes that the execution service has made the job's namespace,
+// or, with a root, what was in it when it was removed.
+func (s *jobs) guestNamespace(c *service.Call, req *rpc.JobGuest) {
+	r := s.records[req.ID]
+	if r == nil {
+		c.Fail(syscall.ENOENT)
+		return
+	}
+	r.namespace = req.Rootref == ""
+	if req.Rootref != "" {
+		r.guest = req.Rootref
+		s.batch.SetField(uint64(req.ID), "guest", []byte(req.Rootref))
+	}
+	if j := s.m.Job(req.ID); r.namespace {
+		s.after(func() { s.guestReady(j) })
+	}
+	s.reply(c, nil)
+}
