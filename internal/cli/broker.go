@@ -3,7 +3,6 @@
 package cli
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -13,18 +12,25 @@ import (
 	"goflux/internal/install"
 )
 
-// newBroker is "flux broker", which becomes a broker.
-func newBroker() *cobra.Command {
+// newBroker is flux broker, which becomes a broker.
+func newBroker(*app) *cobra.Command {
 	return &cobra.Command{
 		Use:                "broker [OPTIONS] [initial-program [args...]]",
-		Short:              "Run a broker",
+		Short:              "run a broker",
 		DisableFlagParsing: true, // the options are flux-broker's
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := brokerPath()
 			err := syscall.Exec(path, append([]string{path}, args...), os.Environ())
-			return fmt.Errorf("%s: %w", path, err)
+			return fail("%s: %v", path, err)
 		},
 	}
 }
 
-func brokerPath() string { return filepath.Join(install.CommandDir(), "flux-broker") }
+// brokerPath finds flux-broker where commands are looked for, so that a
+// developer can put another one in front.
+func brokerPath() string {
+	if path := findProgram("broker", os.Getenv("FLUX_EXEC_PATH")); path != "" {
+		return path
+	}
+	return filepath.Join(install.CommandDir(), "flux-broker")
+}

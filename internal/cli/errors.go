@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
 	"goflux/flux"
@@ -78,6 +79,16 @@ func errorText(err error) string {
 		return flux.ErrorText(err)
 	}
 	return err.Error()
+}
+
+// fullErrorText is a service's sentence followed by what the system says of its
+// errno, for commands whose callers look for that.
+func fullErrorText(err error) string {
+	text, errno := errorText(err), flux.ErrorText(flux.Errno(err))
+	if strings.Contains(text, errno) {
+		return text
+	}
+	return text + ": " + errno
 }
 
 // osErrorText is the text strict commands show for an error that a service

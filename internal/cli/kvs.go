@@ -119,7 +119,7 @@ func (a *app) commit(h *flux.Client, namespace string, flags int, ops []rpc.KVSO
 	req := rpc.KVSCommit{Namespace: kvsNamespaceName(namespace), Flags: flags, Ops: ops}
 	var root rpc.KVSRoot
 	if err := h.RPC(a.ctx, "kvs.commit", flux.NodeAny, req, &root); err != nil {
-		return root, fail("flux_kvs_commit: %v", err)
+		return root, fail("flux_kvs_commit: %s", fullErrorText(err))
 	}
 	return root, nil
 }

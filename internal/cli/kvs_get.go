@@ -131,7 +131,9 @@ func (a *app) kvsStreamKey(h *flux.Client, o kvsGetOptions, v kvsView, key strin
 		if err := a.printValue(o, key, resp.Val.Object); err != nil {
 			return err
 		}
-		any = true
+		if data, ok := resp.Val.Object.(treeobj.Val); ok && len(data.Data) > 0 {
+			any = true
+		}
 	}
 	if any && !o.raw && !o.treeobj {
 		a.out.WriteByte('\n')

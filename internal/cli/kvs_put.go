@@ -139,6 +139,9 @@ func (a *app) kvsUnlink() *cobra.Command {
 				return fail("cannot unlink '%s': %s", key, flux.ErrorText(err))
 			}
 		}
+		if len(ops) == 0 && *report == (commitReport{}) {
+			return nil
+		}
 		return a.commitAndReport(h, *namespace, 0, ops, report)
 	}
 	return cmd

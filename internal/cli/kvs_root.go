@@ -81,7 +81,7 @@ func (a *app) kvsWait() *cobra.Command {
 		}
 		req := rpc.KVSWaitVersion{Rootseq: int(n), Namespace: kvsNamespaceName(*namespace)}
 		if err := h.RPC(a.ctx, "kvs.wait-version", flux.NodeAny, req, nil); err != nil {
-			return fail("kvs.wait-version: %v", err)
+			return fail("flux_kvs_wait_version: %s", fullErrorText(err))
 		}
 		return nil
 	}

@@ -45,8 +45,8 @@ type command struct {
 // commandTable lists every command, in the order of "flux --help".
 func commandTable() []command {
 	return append(jobCommands(), []command{
-		{"start", other, cStyle, "start an instance", func(*app) *cobra.Command { return newStart() }},
-		{"broker", unlisted, cStyle, "run a broker", func(*app) *cobra.Command { return newBroker() }},
+		{"start", other, cStyle, "start an instance", newStart},
+		{"broker", unlisted, cStyle, "run a broker", newBroker},
 		{"getattr", instance, cStyle, "print a broker attribute", newGetattr},
 		{"setattr", instance, cStyle, "set a broker attribute", newSetattr},
 		{"lsattr", instance, cStyle, "list broker attributes", newLsattr},
@@ -57,6 +57,7 @@ func commandTable() []command {
 		{"event", instance, cStyle, "publish events and subscribe to them", newEvent},
 		{"config", other, cStyle, "look at and change the instance's configuration", newConfig},
 		{"kvs", instance, cStyle, "read and write the key-value store", newKVS},
+		{"content", unlisted, cStyle, "read and write the content store", newContent},
 		{"keygen", unlisted, cStyle, "make the certificate of a system instance", newKeygen},
 		{"hostlist", other, pyStyle, "fetch, combine and query lists of hosts", newHostlist},
 		{"R", unlisted, cStyle, "read, write and transform R version 1 objects", newR},
