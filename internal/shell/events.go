@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package shell
+
+import (
+	"maps"
+
+	"goflux/internal/rpc"
+	"goflux/taskmap"
+)
+
+// events are those that the leader adds to the job's exec event log.
+type events struct {
+	s *Shell
+	// extra is added to the context of shell.init.
+	extra map[string]any
+}
+
+// add puts a key into the context of shell.init. It is to be called by
+// plugins' init.
+func (e *events) add(key string, value any) {
+	if e.extra == nil {
+		e.extra = map[string]any{}
+	}
+	e.extra[key] = value
+}
+
+func (e *events) emit(name string, context any) {
+	if !e.s.leader() {
+		return
+	}
+	s := e.s
+	s.link.appender(s.job.ID, s.job.Attempt, "exec", func(err error) {
+		s.log.errorf("", "error posting events: %v", err)
+	}).add(name, context)
+}
+
+func (e *events) shellInit() {
+	if len(e.extra) == 0 {
+		e.emit("shell.init", shellInit{e.s.service.name, e.s.plan.nodes[0].rank, e.s.plan.size()})
+		return
+	}
+	context := map[string]any{"service": e.s.service.name, "leader-rank": e.s.plan.nodes[0].rank, "size": e.s.plan.size()}
+	maps.Copy(context, e.extra)
+	e.emit("shell.init", context)
+}
+
+// shellInit is the context of shell.init.
+type shellInit struct {
+	Service    string `json:"service"`
+	LeaderRank uint32 `json:"leader-rank"`
+	Size       int    `json:"size"`
+}
+
+func (e *events) shellStart() {
+	e.emit("shell.start", struct {
+		Taskmap *taskmap.Map `json:"taskmap"`
+	}{e.s.plan.tasks})
+}
+
+func (e *events) taskExit(t *rpc.ShellTask) { e.emit("shell.task-exit", t) }

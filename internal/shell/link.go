@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package shell
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"goflux/flux"
+)
+
+// Waits between attempts to find the broker again.
+const (
+	reconnectFirst = 100 * time.Millisecond
+	reconnectMost  = 5 * time.Second
+)
+
+// brokerLink is all of the shell's traffic with its broker. It may be told to
+// find the broker again when it goes away: then requests that have not been
+// answered are sent once more, and so is what had been appended to streams
+// without being acknowledged. Its methods are called on the loop.
+type brokerLink struct {
+	*loop
+	uri       string
+	reconnect bool
+	service   string // name offered to other shells, "" before offer
+	prefix    string // of the events subscribed to
+	onRequest func(*flux.Message)
+	onEvent   func(*flux.Message)
+	// onLost is called once when the broker is gone for good, onBack each
+	// time it has been found again.
+	onLost func(error)
+	onBack func()
+
+	ctx     context.Context
+	cancel  context.CancelFunc
+	mu      sync.Mutex // of client: the service handler runs on its goroutine
+	client  *flux.Client
+	up      bool
+	lost    error
+	calls   map[*call]bool
+	streams map[string]*appender
+}
+
+// call is a request under way.
+type call struct {
+	topic string
+	node  uint32
+	req   any
+	done  func(*flux.Message, error)
+}
+
+// openLink connects to the broker at uri ("" for $FLUX_URI).
+func openLink(l *loop, uri string, reconnect bool) (*brokerLink, error) {
+	k := &brokerLink{
+		loop: l, uri: uri, reconnect: reconnect, up: true,
+		onLost: func(error) {}, onBack: func() {},
+		calls: map[*call]bool{}, streams: map[string]*appender{},
+	}
+	k.ctx, k.cancel = context.WithCancel(context.Background())
+	c, err := flux.Open(k.ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	k.adopt(c)
+	return k, nil
+}
+
+// adopt makes c the connection and watches for its end.
+func (k *brokerLink) adopt(c *flux.Client) {
+	k.mu.Lock()
+	k.client = c
+	k.mu.Unlock()
+	go func() {
+		<-c.Done()
+		k.post(func() { k.ended(c) })
+	}()
+}
+
+// conn is the present connection.
+func (k *brokerLink) conn() *flux.Client {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.client
+}
+
+// offer registers a service and subscribes to events, on a goroutine of its
+// own: ready, called on the loop, says when both are in place.
+func (k *brokerLink) offer(service, prefix string, ready func(error)) {
+	k.service, k.prefix = service, prefix
+	c := k.conn()
+	go func() {
+		err := k.present(c)
+		k.post(func() { ready(err) })
+	}()
+}
+
+func (k *brokerLink) present(c *flux.Client) error {
+	sub, err := c.Subscribe(k.ctx, k.prefix)
+	if err != nil {
+		return err
+	}
+	go k.follow(sub)
+	return c.Serve(k.ctx, k.service, func(m *flux.Message) {
+		k.post(func() { k.onRequest(m) })
+	})
+}
+
+func (k *brokerLink) follow(sub *flux.Subscription) {
+	for {
+		m, err := sub.Next(k.ctx)
+		if err != nil {
+			return
+		}
+		k.post(func() { k.onEvent(m) })
+	}
+}
+
+// attr asks for a broker attribute, and waits: it is for the start.
+func (k *brokerLink) attr(name string) (string, error) { return k.conn().Attr(k.ctx, name) }
+
+// rpc sends a request; done is called with the answer. It survives the loss of
+// the broker, so the request must be one that may be made twice.
+func (k *brokerLink) rpc(topic string, node uint32, req any, done func(*flux.Message, error)) {
+	r := &call{topic, node, req, done}
+	k.calls[r] = true
+	if k.up {
+		k.send(r)
+	}
+}
+
+func (k *brokerLink) send(r *call) {
+	c := k.conn()
+	under, err := c.Go(r.topic, r.node, r.req)
+	if err != nil {
+		k.answered(c, r, nil, err)
+		return
+	}
+	go func() {
+		m, err := under.Message(k.ctx)
+		k.post(func() { k.answered(c, r, m, err) })
+	}()
+}
+
+// answered takes a response, or the end of the connection it was awaited on.
+func (k *brokerLink) answered(c *flux.Client, r *call, m *flux.Message, err error) {
+	if !k.calls[r] || c != k.conn() {
+		return
+	}
+	if err != nil && c.Err() != nil && k.lost == nil {
+		return // sent again when the broker is back, or failed when it is lost
+	}
+	delete(k.calls, r)
+	r.done(m, err)
+}
+
+// notify sends a request that is not answered. While the broker is away it is
+// dropped: what must not be lost goes by rpc.
+func (k *brokerLink) notify(topic string, node uint32, req any) error {
+	return k.conn().Notify(topic, node, req)
+}
+
+// respond answers a request that came to the service.
+func (k *brokerLink) respond(m *flux.Message, payload any) {
+	r := m.Response()
+	r.SetValue(payload)
+	k.reply(r)
+}
+
+func (k *brokerLink) fail(m *flux.Message, err error) { k.reply(m.ErrorResponse(err)) }
+
+func (k *brokerLink) reply(m *flux.Message) {
+	_ = k.conn().Send(m) // whoever asked is gone with the broker
+}
+
+// ended is told that a connection has ended.
+func (k *brokerLink) ended(c *flux.Client) {
+	if c != k.conn() || k.ctx.Err() != nil {
+		return
+	}
+	k.up = false
+	if !k.reconnect {
+		k.giveUp(c.Err())
+		return
+	}
+	go k.search()
+}
+
+// giveUp fails all that waits.
+func (k *brokerLink) giveUp(err error) {
+	k.lost = err
+	for r := range k.calls {
+		delete(k.calls, r)
+		r.done(nil, err)
+	}
+	for _, a := range k.streams {
+		a.abandon()
+	}
+	k.onLost(err)
+}
+
+// search looks for the broker until it is there.
+func (k *brokerLink) search() {
+	for wait := reconnectFirst; ; wait = min(2*wait, reconnectMost) {
+		select {
+		case <-time.After(wait):
+		case <-k.ctx.Done():
+			return
+		}
+		c, err := flux.Open(k.ctx, k.uri)
+		if err != nil {
+			continue
+		}
+		if k.service != "" && k.present(c) != nil {
+			c.Close()
+			continue
+		}
+		k.post(func() { k.back(c) })
+		return
+	}
+}
+
+func (k *brokerLink) back(c *flux.Client) {
+	k.adopt(c)
+	k.up = true
+	for r := range k.calls {
+		k.send(r)
+	}
+	k.onBack()
+}
+
+// close ends the traffic.
+func (k *brokerLink) close() {
+	k.cancel()
+	k.conn().Close()
+}
+
+// flush sends what has been appended to streams since the last time.
+func (k *brokerLink) flush() {
+	for _, a := range k.streams {
+		a.flush()
+	}
+}

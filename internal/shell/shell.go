@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package shell
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"time"
+
+	"goflux/flux"
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/sys/process"
+	"goflux/jobid"
+)
+
+// Shell is one job shell.
+type Shell struct {
+	*loop
+	link     *brokerLink
+	job      *job
+	plan     *plan
+	log      *logger
+	hostname string
+	verbose  int
+	dir      string // where the tasks start
+
+	reaper  *process.Reaper
+	tasks   []*task
+	running int // tasks that have not ended
+	plugins []plugin
+	output  *output
+	service service
+	events  events
+
+	rc     int  // exit code, at least
+	raised bool // an exception has been raised: one is enough
+	dead   bool // die has been called
+	early  []syscall.Signal
+}
+
+// Options say how to run a shell.
+type Options struct {
+	ID        jobid.ID
+	Reconnect bool // look for the broker when it goes away
+	InfoPath  string
+	Stderr    io.Writer
+}
+
+// Run runs a job shell to its end and returns its exit code.
+func Run(o Options) int {
+	s := &Shell{loop: newLoop(), log: &logger{stderr: o.Stderr, level: sevNotice}}
+	s.service.s, s.events.s = s, s
+	rc := s.run(o)
+	if s.job != nil {
+		s.leaveRecord(rc)
+	}
+	return rc
+}
+
+// fatal is how a failure ends the shell: code is what it exits with.
+type fatal struct {
+	code int
+	text string
+}
+
+func (s *Shell) run(o Options) (rc int) {
+	defer func() {
+		if p := recover(); p != nil {
+			f, ok := p.(fatal)
+			if !ok {
+				panic(p)
+			}
+			rc = f.code
+		}
+		s.cleanUp()
+	}()
+	if err := s.connect(o); err != nil {
+		s.log.log(sevFatal, "", "%v", err)
+		return 1
+	}
+	s.must(s.initialize())
+	s.must(s.startTasks())
+	s.loop.run(func() bool { return s.held == 0 || s.dead })
+	return s.exitCode()
+}
+
+// connect opens the link and reads what the job is.
+func (s *Shell) connect(o Options) error {
+	k, err := openLink(s.loop, "", o.Reconnect)
+	if err != nil {
+		return fmt.Errorf("flux_open: %s", flux.ErrorText(err))
+	}
+	s.link = k
+	s.loop.idle = k.flush
+	k.onRequest, k.onEvent = s.service.request, s.event
+	k.onLost, k.onBack = s.brokerLost, s.brokerBack
+	if s.job, err = loadJob(k.ctx, k.conn(), o.InfoPath, o.ID); err != nil {
+		return err
+	}
+	if s.plan, err = makePlan(s.job.r, s.job.jobspec, s.job.BrokerRank); err != nil {
+		return err
+	}
+	s.log.rank = s.plan.self
+	if s.hostname, err = os.Hostname(); err != nil {
+		return err
+	}
+	s.reaper = process.NewReaper()
+	return nil
+}
+
+// initialize does what comes before the first task of any shell.
+func (s *Shell) initialize() error {
+	ready := s.service.offer()
+	s.output = &output{s: s}
+	s.log.sink = s.output.log
+	if err := s.setVerbose(); err != nil {
+		return err
+	}
+	s.forwardSignals()
+	s.enterDir()
+	if err := s.applyTaskmap(); err != nil {
+		return err
+	}
+	s.plan.trim()
+	s.setEnvironment()
+	s.makeTasks()
+	s.plugins = builtins(s)
+	if err := each(s, initializer.init); err != nil {
+		return err
+	}
+	s.logSummary()
+	if err := s.wait(ready); err != nil {
+		return fmt.Errorf("error registering the shell's service: %s", flux.ErrorText(err))
+	}
+	s.barrier()
+	s.events.shellInit()
+	return nil
+}
+
+func (s *Shell) setVerbose() error {
+	if err := s.job.opts.num("verbose", &s.verbose); err != nil {
+		return err
+	}
+	if s.verbose > 2 {
+		s.log.warnf("", "Ignoring shell verbosity > 2")
+		s.verbose = 2
+	}
+	s.log.level += severity(s.verbose)
+	return nil
+}
+
+// enterDir chooses the tasks' directory: /tmp where the job's is not there.
+func (s *Shell) enterDir() {
+	s.dir = s.job.jobspec.CWD()
+	if s.dir == "" {
+		return
+	}
+	if err := os.Chdir(s.dir); err != nil {
+		s.log.errorf("", "host %s: Could not change dir to %s: %s. Going to /tmp instead",
+			s.hostname, s.dir, message.ErrnoText(message.Errno(err)))
+		s.dir = "/tmp"
+		s.must(os.Chdir(s.dir))
+	}
+}
+
+func (s *Shell) logSummary() {
+	if s.verbose == 0 {
+		return
+	}
+	if s.plan.self == 0 {
+		s.log.debugf("", "0: task_count=%d slot_count=%d cores_per_slot=%d", s.plan.ntasks, s.plan.slots.count, s.plan.slots.cores)
+	}
+	ids := s.plan.tasks.TaskIDs(s.plan.self)
+	plural := ""
+	if ids.Len() > 1 {
+		plural = "s"
+	}
+	s.log.debugf("", "%d: task%s %s on cores %s", s.plan.self, plural, ids.Brackets(), s.plan.me().cores)
+}
+
+// wait runs the loop until something has come on ready.
+func (s *Shell) wait(ready <-chan error) error {
+	var err error
+	got := false
+	s.loop.run(func() bool {
+		if got {
+			return true
+		}
+		select {
+		case err = <-ready:
+			got = true
+		default:
+		}
+		return got || s.dead
+	})
+	return err
+}
+
+// barrier waits for all shells of the job.
+func (s *Shell) barrier() {
+	if s.plan.size() == 1 {
+		return
+	}
+	ready := make(chan error, 1)
+	s.link.rpc("job-exec.shell-barrier", flux.NodeAny, rpc.ShellBarrier{ID: s.job.ID, Rank: s.job.BrokerRank},
+		func(_ *flux.Message, err error) { ready <- err })
+	if err := s.wait(ready); err != nil {
+		// EIO says that the barrier has failed, of which the execution
+		// service has told the job: an exception of ours would add nothing.
+		if flux.Errno(err) != syscall.EIO {
+			s.log.errorf("", "shell_barrier: %s", flux.ErrorText(err))
+		}
+		s.killTasks(syscall.SIGKILL)
+		panic(fatal{1, "barrier"})
+	}
+}
+
+// must ends the job when there is an error.
+func (s *Shell) must(err error) {
+	if err != nil {
+		s.die(1, "%s", err)
+	}
+}
+
+// die ends the job: it logs, kills the tasks, raises an exception, lets all
+// that get out, and exits.
+func (s *Shell) die(code int, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	s.log.log(sevFatal, "", "%s", text)
+	s.killTasks(syscall.SIGKILL)
+	s.raise("exec", 0, text, nil)
+	panic(fatal{code, text})
+}
+
+// raise raises an exception of the job, the first one only.
+func (s *Shell) raise(kind string, sev int, note string, waitStatus *int) {
+	if s.raised {
+		return
+	}
+	s.raised = true
+	s.hold("raise")
+	req := rpc.ShellRaise{ID: s.job.ID, Type: kind, Severity: sev, Note: note, WaitStatus: waitStatus}
+	s.link.rpc("job-manager.raise", flux.NodeAny, req, func(_ *flux.Message, err error) {
+		s.release("raise")
+		if err != nil {
+			fmt.Fprintf(s.log.stderr, "flux-shell: failed to raise job exception: %s\n", flux.ErrorText(err))
+		}
+	})
+}
+
+// partingTime bounds the wait for what is still on its way when a shell fails.
+const partingTime = 5 * time.Second
+
+// cleanUp ends everything, whatever the shell has come to.
+func (s *Shell) cleanUp() {
+	if s.link == nil {
+		return
+	}
+	if s.held > 0 && s.link.lost == nil {
+		late := false
+		s.after(partingTime, func() { late = true })
+		s.loop.run(func() bool {
+			return late || s.holds["raise"]+s.holds["output.append"]+s.holds["exec.append"]+s.holds["input.append"] == 0
+		})
+	}
+	all(s, stopper.stop)
+	if s.reaper != nil {
+		s.reaper.Close()
+	}
+	s.link.close()
+}
+
+// exitCode is the highest of the tasks'.
+func (s *Shell) exitCode() int {
+	rc := s.rc
+	for _, t := range s.tasks {
+		rc = max(rc, t.exitCode())
+	}
+	s.log.debugf("", "exit %d", rc)
+	return rc
+}
+
+func (s *Shell) brokerLost(err error) {
+	s.log.sink = nil
+	s.log.errorf("", "%s", flux.ErrorText(err))
+	s.killTasks(syscall.SIGKILL)
+	s.rc, s.dead = 1, true
+}
+
+func (s *Shell) brokerBack() {
+	s.log.infof("", "broker: reconnected")
+	all(s, reconnecter.reconnected)
+}
+
+// leaveRecord writes the exit record for an execution service that is not our
+// parent.
+func (s *Shell) leaveRecord(rc int) {
+	if s.job.dir == "" {
+		return
+	}
+	b, err := message.Marshal(rpc.ShellExit{ID: s.job.ID, Attempt: s.job.Attempt, Pid: os.Getpid(), Status: rc << 8})
+	if err != nil {
+		return
+	}
+	path := s.job.dir + "/" + rpc.ShellExitFile
+	if err := os.WriteFile(path+".new", b, 0o644); err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		fmt.Fprintf(s.log.stderr, "flux-shell: %v\n", err)
+	}
+}
+
+// idText is the job id as people see it.
+func (s *Shell) idText() string {
+	if _, plain := s.job.env["FLUX_F58_FORCE_ASCII"]; plain {
+		return s.job.ID.F58ASCII()
+	}
+	return s.job.ID.F58()
+}
+
+func (s *Shell) leader() bool { return s.plan.self == 0 }
