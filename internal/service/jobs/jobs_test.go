@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -67,7 +68,7 @@ func start(t *testing.T, dir string) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := broker.New(broker.Options{Size: 1, Attrs: attrs, Stderr: io.Discard})
+	b := broker.New(broker.Options{Size: 1, Attrs: attrs, Stderr: os.Stderr})
 	b.Provide("store", func() (any, error) { return st, nil })
 	in := &instance{t: t, b: b}
 	b.Online()
@@ -93,7 +94,7 @@ func (in *instance) load(r *service.Registration) {
 	ready := make(chan error, 1)
 	in.b.Modules().Load(r, r.Name, "builtin", nil, func(err error) { ready <- err })
 	if err := <-ready; err != nil {
-		in.t.Fatal(err)
+		in.t.Fatalf("loading %s: %v", r.Name, err)
 	}
 }
 

@@ -58,9 +58,7 @@ func (s *jobs) restore() error {
 	if err := s.stats.load(s.store); err != nil {
 		return err
 	}
-	if s.maxID != 0 {
-		s.base = s.maxID.Timestamp() + 1
-	}
+	s.base = s.maxID.Timestamp() + 1 // id 0 is no job
 	s.begin = time.Now()
 	if s.ids, err = jobid.NewGenerator(0, s.base); err != nil {
 		return err
