@@ -141,9 +141,6 @@ func (d *daemon) quorum(c *lifecycle.Config) error {
 // start sets the machine going.
 func (l *driver) start() {
 	l.h.Post(func() {
-		if l.h.Rank() != 0 {
-			l.watchParent()
-		}
 		l.step(lifecycle.Start{})
 		l.announce()
 	})

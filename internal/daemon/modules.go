@@ -48,6 +48,9 @@ func (l *driver) finishBoot() {
 				l.log.Error(fmt.Sprintf("error finalizing bootstrap: %s", errText(err)))
 			}
 		}
+		if l.h.Rank() != 0 {
+			l.watchParent()
+		}
 		l.step(lifecycle.Post{Event: "builtins-success"})
 	})
 }

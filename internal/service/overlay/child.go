@@ -130,6 +130,7 @@ func (o *overlay) hello(m *message.Message, key ed25519.PublicKey, stream *link.
 		return nil
 	}
 	p := o.peers.Get(req.Rank)
+	o.names[req.Rank] = req.Hostname
 	if p.Status.Online() {
 		o.h.Log().Error(fmt.Sprintf("%s (rank %d) reconnected after crash, dropping old connection state", o.host(req.Rank), req.Rank))
 		o.update(p, core.Lost, "")

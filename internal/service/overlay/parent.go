@@ -31,6 +31,8 @@ type parentLink struct {
 	lost     bool
 	said     bool // goodbye
 	lastSent time.Time
+
+	free bool // of the loop: the parent let this broker go
 }
 
 func newParentLink(o *overlay) *parentLink {
@@ -237,7 +239,7 @@ func (p *parentLink) receive(uuid string, m *message.Message) {
 	case message.TypeControl:
 		switch m.ControlType {
 		case controlGoodbye:
-			o.h.Post(func() { o.post("goodbye", false) })
+			o.h.Post(p.released)
 		case controlDisconnect:
 			o.h.Post(func() {
 				o.logCritical(fmt.Sprintf("%s (rank %d) sent disconnect control message", o.host(p.rank), p.rank))
@@ -260,17 +262,26 @@ func (o *overlay) parentGone() {
 		return
 	}
 	o.router.LoseParent()
-	for _, req := range p.track.Drain() {
-		o.router.Send(req.ErrorResponse(message.Errorf(syscall.EHOSTUNREACH, "overlay disconnect")))
-	}
 	if stream != nil {
 		go stream.Close()
 	}
-	if said {
-		o.post("goodbye", false)
+	if said { // nobody here waits for answers any more
+		p.released()
 		return
 	}
+	for _, req := range p.track.Drain() {
+		o.router.Send(req.ErrorResponse(message.Errorf(syscall.EHOSTUNREACH, "overlay disconnect")))
+	}
 	o.post("parent-fail", true)
+}
+
+// released tells the state machine, once, that the parent knows that this
+// broker leaves.
+func (p *parentLink) released() {
+	if !p.free {
+		p.free = true
+		p.o.post("goodbye", false)
+	}
 }
 
 // logCritical logs what may be the last thing that this broker can say.

@@ -64,7 +64,8 @@ type overlay struct {
 	spurn  bool // no child may connect any more
 	synced bool // a configuration has come from the leader
 
-	parent *parentLink // nil on rank 0
+	parent *parentLink       // nil on rank 0
+	names  map[uint32]string // of children, as they said
 	traced tracers
 
 	mu       sync.RWMutex // guards children for the router, which looks from any goroutine
@@ -78,7 +79,7 @@ type overlay struct {
 const syncEvery = 2 * time.Second
 
 func construct(h service.Host, _ []string) (any, error) {
-	o := &overlay{h: h, children: map[uint32]*childLink{}}
+	o := &overlay{h: h, children: map[uint32]*childLink{}, names: map[uint32]string{}}
 	var ok1, ok2, ok3 bool
 	o.w, ok1 = h.Shared(WiringKey).(*boot.Wiring)
 	o.router, ok2 = h.Shared(RouterKey).(Router)
@@ -143,7 +144,7 @@ func (o *overlay) host(rank uint32) string {
 	if p, ok := o.w.Topology.Parent(o.h.Rank()); ok && p == rank && o.w.ParentHost != "" {
 		return o.w.ParentHost
 	}
-	return "(null)"
+	return o.names[rank]
 }
 
 // watchState follows the broker's own state, which decides who may connect and
