@@ -76,7 +76,7 @@ func (b *Batch) PutCheckpoint(value []byte, replace bool) {
 }
 
 // MarkObjects raises the epoch of objects to at least epoch (garbage
-// collection); *marked is the number changed, valid when the commit is done.
+// collection); *marked is how many were there, valid when the commit is done.
 func (b *Batch) MarkObjects(epoch int64, hashes []string, marked *int) {
 	b.add(func(t *txn) error { return t.markObjects(epoch, hashes, marked) })
 }

@@ -39,7 +39,9 @@ func (t *txn) putCheckpoint(value string, replace bool) error {
 
 func (t *txn) truncate() error {
 	t.epoch, t.advancing = 0, 0
-	for _, q := range []string{"DELETE FROM objects", "DELETE FROM checkpt_v2"} {
+	for _, q := range []string{
+		"DELETE FROM objects", "DELETE FROM checkpt_v2", "DELETE FROM sqlite_sequence WHERE name = 'checkpt_v2'",
+	} {
 		if err := t.exec(q); err != nil {
 			return err
 		}
@@ -50,7 +52,7 @@ func (t *txn) truncate() error {
 func (t *txn) markObjects(epoch int64, hashes []string, marked *int) error {
 	*marked = 0
 	for _, h := range hashes {
-		err := t.exec("UPDATE objects SET epoch = ?1 WHERE hash = ?2 AND epoch < ?1", epoch, h)
+		err := t.exec("UPDATE objects SET epoch = MAX(epoch, ?1) WHERE hash = ?2", epoch, h)
 		if err != nil {
 			return err
 		}

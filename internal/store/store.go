@@ -118,7 +118,12 @@ func (s *Store) open() error {
 	if err := s.takeLock(); err != nil {
 		return err
 	}
-	var err error
+	// SQLite would make the file for everyone to read.
+	f, err := os.OpenFile(s.path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	_ = f.Close() // nothing was written, and SQLite holds no locks yet
 	if s.write, err = s.connect(sqlite.OpenReadWrite | sqlite.OpenCreate); err != nil {
 		return err
 	}
