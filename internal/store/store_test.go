@@ -200,7 +200,13 @@ func TestStreamsLargeAndReplaced(t *testing.T) {
 			all = append(all, b...)
 		}
 	}
-	reopen := func() { _ = s.Close(); s = open(t, path, Options{}) }
+	reopen := func() {
+		_ = s.Close()
+		s = open(t, path, Options{})
+		if d := s.Recover().Damaged; len(d) != 0 {
+			t.Errorf("damaged: %v", d)
+		}
+	}
 	for range 2 {
 		if !bytes.Equal(readAll(5, "out"), want) || !bytes.Equal(readAll(0, "log"), want) {
 			t.Fatal("stream differs")
