@@ -27,7 +27,7 @@ type Service struct {
 // Registration describes the service.
 func Registration() *service.Registration {
 	return &service.Registration{
-		Name: "rexec",
+		Name: "rexec", Builtin: true,
 		Methods: []service.Method{
 			guarded("rexec.exec", func(s *Service, c *service.Call, r *rpc.RexecExec) { s.server.Exec(call{c}, r) }),
 			guarded("rexec.kill", func(s *Service, c *service.Call, r *rpc.RexecKill) { s.server.Kill(call{c}, r) }),
