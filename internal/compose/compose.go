@@ -61,6 +61,6 @@ func leader() []*service.Registration {
 
 func follower() []*service.Registration {
 	var all []*service.Registration
-	all = append(all, resource.Follower())
+	all = append(all, kvs.Follower(), kvswatch.Follower(), resource.Follower())
 	return append(all, jobs.Follower()...)
 }
