@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -134,6 +135,21 @@ func (c *cluster) alive() {
 	}
 }
 
+// until runs "flux args…" until it prints want.
+func (c *cluster) until(want string, args ...string) {
+	c.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		got := c.ok(args...)
+		if got == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			c.t.Fatalf("flux %s still prints %q, want %q", strings.Join(args, " "), got, want)
+		}
+	}
+}
+
 func runCommand(ctx context.Context, t *testing.T, cmd *exec.Cmd, input string) result {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -159,4 +175,11 @@ func writeFile(t *testing.T, dir, name, text string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+func kill(t *testing.T, pid int) {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
 }
