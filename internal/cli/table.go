@@ -58,6 +58,8 @@ func commandTable() []command {
 		{"config", other, cStyle, "look at and change the instance's configuration", newConfig},
 		{"kvs", instance, cStyle, "read and write the key-value store", newKVS},
 		{"content", unlisted, cStyle, "read and write the content store", newContent},
+		{"exec", instance, cStyle, "run a command on brokers or on the nodes of a job", newExec},
+		{"sproc", unlisted, pyStyle, "list, signal and wait for remote processes", newSproc},
 		{"keygen", unlisted, cStyle, "make the certificate of a system instance", newKeygen},
 		{"hostlist", other, pyStyle, "fetch, combine and query lists of hosts", newHostlist},
 		{"R", unlisted, cStyle, "read, write and transform R version 1 objects", newR},
