@@ -22,10 +22,13 @@ func (s *coreService) forwardLog(r LogRecord) {
 func (s *coreService) logged(r LogRecord) {
 	s.h.Post(func() {
 		for st := range s.dmesg.All() {
-			st.Respond(r.Encode())
+			st.Respond(wireText(r))
 		}
 	})
 }
+
+// wireText is a record as a string payload: ended by a NUL (RFC 3).
+func wireText(r LogRecord) []byte { return append(r.Encode(), 0) }
 
 func (s *coreService) logAppend(c *service.Call) {
 	r, err := DecodeLog(c.Msg.Payload())
@@ -49,7 +52,7 @@ func (s *coreService) logDmesg(c *service.Call, req *rpc.Dmesg) {
 	}
 	if !req.NoBacklog {
 		for _, r := range s.b.log.Records() {
-			c.Respond(r.Encode())
+			c.Respond(wireText(r))
 		}
 	}
 	if !req.Follow {
