@@ -14,6 +14,10 @@ type events struct {
 	s *Shell
 	// extra is added to the context of shell.init.
 	extra map[string]any
+	// later are events that wait for shell.start: a task may end before all
+	// shells have started theirs.
+	started bool
+	later   []func()
 }
 
 // add puts a key into the context of shell.init. It is to be called by
@@ -56,6 +60,18 @@ func (e *events) shellStart() {
 	e.emit("shell.start", struct {
 		Taskmap *taskmap.Map `json:"taskmap"`
 	}{e.s.plan.tasks})
+	e.started = true
+	for _, fn := range e.later {
+		fn()
+	}
+	e.later = nil
 }
 
-func (e *events) taskExit(t *rpc.ShellTask) { e.emit("shell.task-exit", t) }
+func (e *events) taskExit(t *rpc.ShellTask) {
+	emit := func() { e.emit("shell.task-exit", t) }
+	if e.started {
+		emit()
+		return
+	}
+	e.later = append(e.later, emit)
+}
