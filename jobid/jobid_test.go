@@ -152,6 +152,17 @@ func TestJSONIsANumber(t *testing.T) {
 	if err != nil || string(out) != "354502574080" {
 		t.Errorf("%s, %v", out, err)
 	}
+	var id ID
+	for in, want := range map[string]ID{"-1": 1<<64 - 1, "18446744073709551615": 1<<64 - 1, "7": 7} {
+		if err := json.Unmarshal([]byte(in), &id); err != nil || id != want {
+			t.Errorf("%s: %d, %v", in, id, err)
+		}
+	}
+	for _, in := range []string{"1.5", `"7"`, "18446744073709551616", "null"} {
+		if err := json.Unmarshal([]byte(in), &id); err == nil && in != "null" {
+			t.Errorf("%s was accepted", in)
+		}
+	}
 }
 
 func TestGenerator(t *testing.T) {

@@ -54,9 +54,9 @@ func (a *app) runJob(s *submission) error {
 		return err
 	}
 	if s.verbose > 0 {
-		fmt.Fprintf(a.err, "jobid: %s\n", id)
+		fmt.Fprintf(a.err, "jobid: %s\n", f58(id))
 	}
-	o := attach.Defaults(id, id.String())
+	o := attach.Defaults(id, f58(id))
 	o.LabelIO = s.LabelIO
 	o.ShowEvents = s.verbose > 1
 	o.ShowExec = s.verbose > 2

@@ -156,11 +156,11 @@ func (b *bulk) answer(j *job, resp rpc.JobID, err error) {
 		return
 	}
 	if !b.sub.quiet {
-		fmt.Fprintln(out, resp.ID)
+		fmt.Fprintln(out, f58(resp.ID))
 	}
 	if j.args.Wait != "" || b.sub.watch {
 		b.watcher.Add(jobwatch.Job{
-			ID: resp.ID, Submitted: float64(time.Now().UnixNano()) / 1e9,
+			ID: resp.ID, Name: f58(resp.ID), Submitted: float64(time.Now().UnixNano()) / 1e9,
 			Wait: j.args.Wait, Out: out, Err: errOut,
 		})
 	}

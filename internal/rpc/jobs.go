@@ -112,7 +112,7 @@ type JobPurge struct {
 // JobPurgeID is job-manager.purge-id.
 type JobPurgeID struct {
 	ID    jobid.ID `json:"id"`
-	Force bool     `json:"force,omitzero"`
+	Force bool     `json:"force"`
 }
 
 // Count answers requests that tell how many.

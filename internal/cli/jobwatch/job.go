@@ -27,6 +27,8 @@ func (s Status) String() string {
 // Job is a job to watch.
 type Job struct {
 	ID jobid.ID
+	// Name is the id as it is shown.
+	Name string
 	// Submitted is when, in seconds since the epoch.
 	Submitted float64
 	// Status is that at the beginning.

@@ -294,7 +294,7 @@ func (w *Watcher) print(j *watched, to io.Writer, rank string, data []byte) {
 		return
 	}
 	for line := range bytes.Lines(data) {
-		fmt.Fprintf(to, "%s: %s: %s\n", j.ID, rank, bytes.TrimSuffix(line, []byte("\n")))
+		fmt.Fprintf(to, "%s: %s: %s\n", j.Name, rank, bytes.TrimSuffix(line, []byte("\n")))
 	}
 }
 
@@ -304,7 +304,7 @@ func (w *Watcher) message(j *watched, line string) {
 		w.Flush() // before it what was printed before
 	}
 	if w.LabelIO && !strings.HasPrefix(line, "job.exception") {
-		line = j.ID.String() + ": " + line
+		line = j.Name + ": " + line
 	}
 	fmt.Fprintln(j.Err, line)
 }
@@ -328,14 +328,14 @@ func (w *Watcher) logLine(j *watched, timestamp float64, text string) {
 	if w.Flush != nil {
 		w.Flush()
 	}
-	fmt.Fprintf(j.Err, "%s: %.3fs: %s\n", j.ID, timestamp-w.Start, text)
+	fmt.Fprintf(j.Err, "%s: %.3fs: %s\n", j.Name, timestamp-w.Start, text)
 }
 
 // endLog is told that an event log has ended.
 func (w *Watcher) endLog(j *watched, path string, err error) {
 	if err != nil && !errors.Is(err, io.EOF) && path == mainLog {
 		w.Failure(1)
-		fmt.Fprintf(j.Err, "%s: %s\n", j.ID, flux.ErrorText(err))
+		fmt.Fprintf(j.Err, "%s: %s\n", j.Name, flux.ErrorText(err))
 	}
 	if path == mainLog {
 		w.finish(j)

@@ -11,14 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxSignal is the last real-time signal of Linux.
-const maxSignal = 64
-
 // Parse reads a signal's number or name, with or without SIG in front and in
 // any case: "15", "TERM", "SIGTERM". ok is false when there is no such signal.
 func Parse(s string) (signum int, ok bool) {
 	if n, err := strconv.Atoi(s); err == nil {
-		return n, n > 0 && n <= maxSignal
+		return n, n > 0
 	}
 	name := strings.ToUpper(s)
 	if !strings.HasPrefix(name, "SIG") {
