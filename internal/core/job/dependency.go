@@ -51,8 +51,8 @@ var dependencySchemes = map[string]struct {
 type dependencies struct {
 	after  map[jobid.ID][]waitingFor // by the job they wait for
 	begins *btree.BTreeG[waitingFor] // by time
-	queues map[string][]*Job         // singletons that wait, by user and name
-	counts map[string]int            // jobs past DEPEND, by user and name
+	queues map[singletonKey][]*Job   // singletons that wait
+	counts map[singletonKey]int      // jobs past DEPEND
 }
 
 type waitingFor struct {
@@ -63,7 +63,7 @@ type waitingFor struct {
 func newDependencies() dependencies {
 	return dependencies{
 		after:  map[jobid.ID][]waitingFor{},
-		queues: map[string][]*Job{}, counts: map[string]int{},
+		queues: map[singletonKey][]*Job{}, counts: map[singletonKey]int{},
 		begins: btree.NewBTreeGOptions(func(a, b waitingFor) bool {
 			if a.dep.at != b.dep.at {
 				return a.dep.at < b.dep.at
@@ -157,7 +157,7 @@ func (d *Dependency) unsatisfied(other *Job) string {
 // job is in its way.
 func (m *Machine) await(now float64, j *Job, deps []Dependency) {
 	for _, d := range deps {
-		if d.kind == singleton && m.deps.counts[singletonKey(j)] == 0 && len(m.deps.queues[singletonKey(j)]) == 0 {
+		if d.kind == singleton && m.deps.counts[keyOf(j)] == 0 && len(m.deps.queues[keyOf(j)]) == 0 {
 			continue
 		}
 		if d.warning != "" {
@@ -186,7 +186,7 @@ func (m *Machine) watch(j *Job, d Dependency) {
 	case beginTime:
 		m.deps.begins.Set(w)
 	case singleton:
-		k := singletonKey(j)
+		k := keyOf(j)
 		m.deps.queues[k] = append(m.deps.queues[k], j)
 	default:
 		m.deps.after[d.on] = append(m.deps.after[d.on], w)
@@ -232,7 +232,7 @@ func (m *Machine) met(now float64, w waitingFor) {
 // notice acts on what an event of j means to the jobs that wait for it.
 func (m *Machine) notice(now float64, j *Job, before State, event string) {
 	if before <= Depend && j.State > Depend && j.State < Inactive {
-		m.deps.counts[singletonKey(j)]++
+		m.deps.counts[keyOf(j)]++
 		j.run.counted = true
 	}
 	if event == "start" {
@@ -273,7 +273,7 @@ func (m *Machine) gone(now float64, j *Job) {
 			})
 		}
 	}
-	k := singletonKey(j)
+	k := keyOf(j)
 	if j.run.counted {
 		if m.deps.counts[k]--; m.deps.counts[k] == 0 {
 			delete(m.deps.counts, k)
@@ -283,7 +283,7 @@ func (m *Machine) gone(now float64, j *Job) {
 }
 
 // nextSingleton lets the oldest singleton go on when none of its name is active.
-func (m *Machine) nextSingleton(now float64, k string) {
+func (m *Machine) nextSingleton(now float64, k singletonKey) {
 	for m.deps.counts[k] == 0 && len(m.deps.queues[k]) > 0 {
 		next := m.deps.queues[k][0]
 		m.deps.queues[k] = m.deps.queues[k][1:]
@@ -294,10 +294,10 @@ func (m *Machine) nextSingleton(now float64, k string) {
 	}
 }
 
-func singletonKey(j *Job) string {
-	name := ""
-	if j.Jobspec != nil {
-		name = j.Jobspec.JobName()
-	}
-	return fmt.Sprintf("%d:%s", j.UserID, name)
+// singletonKey tells the jobs apart of which only one may be active.
+type singletonKey struct {
+	userid uint32
+	name   string
 }
+
+func keyOf(j *Job) singletonKey { return singletonKey{j.UserID, j.Facts().Name} }

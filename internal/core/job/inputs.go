@@ -245,7 +245,7 @@ func (m *Machine) QueuesChanged(now float64) {
 		if j.State != Sched {
 			continue
 		}
-		if m.queues.Started(j.queueName()) {
+		if m.queues.Started(j.Facts().Queue) {
 			m.enqueue(j)
 			continue
 		}

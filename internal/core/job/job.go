@@ -58,7 +58,9 @@ type Job struct {
 	// Attempt counts the launches; Term is the leader's when it was launched.
 	Attempt int
 
-	run runState
+	run     runState
+	facts   *Facts
+	factsOf *jobspec.Jobspec // what the facts are of: an update brings another
 }
 
 // Exception is an exception event.

@@ -96,7 +96,7 @@ func (m *Machine) Restore(j *Job) {
 	m.jobs[j.ID] = j
 	m.counts[j.State]++
 	if j.State > Depend {
-		m.deps.counts[singletonKey(j)]++
+		m.deps.counts[keyOf(j)]++
 		j.run.counted = true
 	}
 }
@@ -187,7 +187,7 @@ func PriorityOf(j *Job) int64 {
 }
 
 func (m *Machine) enqueue(j *Job) {
-	if j.run.queued || j.run.allocating || j.Priority <= 0 || !m.queues.Started(j.queueName()) {
+	if j.run.queued || j.run.allocating || j.Priority <= 0 || !m.queues.Started(j.Facts().Queue) {
 		return
 	}
 	j.run.queued = true
@@ -268,11 +268,4 @@ func (m *Machine) retire(now float64, j *Job) {
 	m.counts[Inactive]--
 	m.emit(Retire{j})
 	m.gone(now, j)
-}
-
-func (j *Job) queueName() string {
-	if j.Jobspec == nil {
-		return ""
-	}
-	return j.Jobspec.Queue()
 }

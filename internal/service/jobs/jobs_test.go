@@ -54,12 +54,12 @@ func (s *scheduler) Start() {
 
 // instance is a broker of size one with the job services.
 type instance struct {
-	t *testing.T
+	t testing.TB
 	b *broker.Broker
 	c *flux.Client
 }
 
-func start(t *testing.T, dir string) *instance {
+func start(t testing.TB, dir string) *instance {
 	t.Helper()
 	attrs := broker.NewAttrs()
 	uri := "local://" + filepath.Join(t.TempDir(), "local")

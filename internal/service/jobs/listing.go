@@ -53,30 +53,25 @@ func listing(j *job.Job) map[string]any {
 
 // requested adds what the jobspec says.
 func requested(o map[string]any, j *job.Job) {
-	spec := j.Jobspec
-	o["name"] = spec.JobName()
-	o["duration"] = spec.Duration()
-	for name, v := range map[string]string{"cwd": spec.CWD(), "queue": spec.Queue(), "project": spec.Project(), "bank": spec.Bank()} {
+	f := j.Facts()
+	o["name"], o["duration"] = f.Name, f.Duration
+	for name, v := range map[string]string{"cwd": f.CWD, "queue": f.Queue, "project": f.Project, "bank": f.Bank} {
 		if v != "" {
 			o[name] = v
 		}
 	}
-	counts, err := spec.Counts()
-	if err != nil {
-		return // a jobspec that was not validated
+	if !f.Counted {
+		return
 	}
-	if n := counts.Nodes.Min(); n > 0 {
-		o["nnodes"] = n
-	} else if n := counts.TotalCores(); n > 0 && !counts.NodeExclusive {
-		o["ncores"] = n
+	nodes, cores := f.Counts.Nodes.Min(), f.Counts.TotalCores()
+	if nodes > 0 {
+		o["nnodes"] = nodes
 	}
-	if counts.Nodes.Min() > 0 && !counts.NodeExclusive && counts.TotalCores() > 0 {
-		o["ncores"] = counts.TotalCores()
+	if cores > 0 && !f.Counts.NodeExclusive {
+		o["ncores"] = cores
 	}
-	if plan, err := spec.TaskPlan(counts); err == nil {
-		if n := plan.Tasks(counts.Nodes.Min(), counts.TotalCores()); n > 0 {
-			o["ntasks"] = n
-		}
+	if n := f.Plan.Tasks(nodes, cores); n > 0 {
+		o["ntasks"] = n
 	}
 }
 
@@ -98,10 +93,8 @@ func assigned(o map[string]any, j *job.Job) {
 		expiration = j.Expiration
 	}
 	o["expiration"] = expiration
-	if counts, err := j.Jobspec.Counts(); err == nil {
-		if plan, err := j.Jobspec.TaskPlan(counts); err == nil {
-			o["ntasks"] = plan.Tasks(int64(r.NNodes()), r.NCores())
-		}
+	if f := j.Facts(); f.Counted {
+		o["ntasks"] = f.Plan.Tasks(int64(r.NNodes()), r.NCores())
 	}
 }
 

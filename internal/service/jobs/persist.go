@@ -39,7 +39,10 @@ func (s *jobs) restore() error {
 			return fmt.Errorf("stored queues: %w", err)
 		}
 	}
-	rec := s.store.Recover()
+	rec, err := s.store.Recover()
+	if err != nil {
+		return err
+	}
 	for _, d := range rec.Damaged {
 		s.h.Log().Error("job database: damaged record set aside", "what", d.String())
 	}
@@ -81,7 +84,7 @@ func (s *jobs) adopt(j *job.Job) {
 	}
 	s.maxID = max(s.maxID, j.ID)
 	s.m.Restore(j)
-	s.stats.moved(j, j.Jobspec.Queue())
+	s.stats.moved(j, j.Facts().Queue)
 }
 
 // rewatch notes again what a restored job waits for.
@@ -148,7 +151,7 @@ func (s *jobs) finish(j *job.Job, r *record) {
 	}
 	s.batch.FinishJob(&store.FinishedJob{
 		ID: uint64(j.ID), UserID: j.UserID, Result: int(j.Result()), TInactive: j.TInactive,
-		Name: j.Jobspec.JobName(), Queue: j.Jobspec.Queue(), Info: info, Records: records,
+		Name: j.Facts().Name, Queue: j.Facts().Queue, Info: info, Records: records,
 	})
 	s.ending[j.ID] = j
 	s.history.add(j.UserID, j.ID)

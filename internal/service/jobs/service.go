@@ -211,7 +211,7 @@ func (s *jobs) recordEvent(e job.Logged) {
 		s.batch.SetField(id, "R", j.R)
 	}
 	s.batch.AppendEvents(id, e.Line)
-	state, queue := j.State, j.Jobspec.Queue()
+	state, queue := j.State, j.Facts().Queue
 	s.stats.moved(j, queue)
 	s.after(func() {
 		s.journal.event(j, e.Entry)
