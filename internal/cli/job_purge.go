@@ -71,9 +71,14 @@ func (a *app) purgeJobs(h *flux.Client, args []string, force bool) (total int, e
 	if len(rest) > 0 {
 		return 0, fail("error parsing jobid: \"%s\"", rest[0])
 	}
+	req := rpc.JobPurgeID{}
+	if force {
+		req.Force = 1
+	}
 	calls := make([]*flux.Call, len(ids))
 	for i, id := range ids {
-		if calls[i], err = h.Go("job-manager.purge-id", 0, rpc.JobPurgeID{ID: id, Force: force}); err != nil {
+		req.ID = id
+		if calls[i], err = h.Go("job-manager.purge-id", 0, req); err != nil {
 			return 0, err
 		}
 	}

@@ -109,10 +109,11 @@ type JobPurge struct {
 	Force    bool    `json:"force"`
 }
 
-// JobPurgeID is job-manager.purge-id.
+// JobPurgeID is job-manager.purge-id. Force is 0 or 1: on the wire this one is
+// a number.
 type JobPurgeID struct {
 	ID    jobid.ID `json:"id"`
-	Force bool     `json:"force"`
+	Force int      `json:"force"`
 }
 
 // Count answers requests that tell how many.
