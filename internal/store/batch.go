@@ -6,10 +6,16 @@ package store
 // methods record; nothing happens before [Store.Commit]. What is handed to it
 // must not be changed until the commit is done.
 type Batch struct {
-	ops []func(t *txn) error
+	ops  []func(t *txn) error
+	jobs bool // changes active jobs: see Store.Commit
 }
 
 func (b *Batch) add(fn func(t *txn) error) { b.ops = append(b.ops, fn) }
+
+func (b *Batch) addJob(fn func(t *txn) error) {
+	b.jobs = true
+	b.add(fn)
+}
 
 // Empty reports whether nothing has been recorded.
 func (b *Batch) Empty() bool { return len(b.ops) == 0 }
@@ -18,17 +24,17 @@ func (b *Batch) Empty() bool { return len(b.ops) == 0 }
 func (b *Batch) Len() int { return len(b.ops) }
 
 // PutJob records a new job. EEXIST when it is known already.
-func (b *Batch) PutJob(j *Job) { b.add(func(t *txn) error { return t.putJob(j) }) }
+func (b *Batch) PutJob(j *Job) { b.addJob(func(t *txn) error { return t.putJob(j) }) }
 
 // AppendEvents appends lines to the event log of active job id. ENOENT when
 // there is none.
 func (b *Batch) AppendEvents(id uint64, lines []byte) {
-	b.add(func(t *txn) error { return t.appendEvents(id, lines) })
+	b.addJob(func(t *txn) error { return t.appendEvents(id, lines) })
 }
 
 // SetField sets a document of active job id, such as R or an updated jobspec.
 func (b *Batch) SetField(id uint64, name string, value []byte) {
-	b.add(func(t *txn) error { return t.setField(id, name, value) })
+	b.addJob(func(t *txn) error { return t.setField(id, name, value) })
 }
 
 // AppendStream appends data to a stream of active job id: exec event log,
@@ -46,11 +52,11 @@ func (b *Batch) ReplaceStream(id uint64, name string, data []byte) {
 
 // FinishJob moves an active job to its finished row. The caller hands over all
 // records to be kept; streams stay as they are.
-func (b *Batch) FinishJob(f *FinishedJob) { b.add(func(t *txn) error { return t.finishJob(f) }) }
+func (b *Batch) FinishJob(f *FinishedJob) { b.addJob(func(t *txn) error { return t.finishJob(f) }) }
 
 // DropJob forgets an active job without a trace: one that was refused after it
 // had been put.
-func (b *Batch) DropJob(id uint64) { b.add(func(t *txn) error { return t.dropJob(id) }) }
+func (b *Batch) DropJob(id uint64) { b.addJob(func(t *txn) error { return t.dropJob(id) }) }
 
 // PurgeJobs forgets finished jobs with all their streams. Unknown ids are
 // ignored.

@@ -36,7 +36,7 @@ func shoot(point, path string, answered int) image {
 // state is everything in a store, as text.
 func state(t testing.TB, s *Store) string {
 	var b strings.Builder
-	rec := s.Recover()
+	rec := recovered(t, s)
 	for _, d := range rec.Damaged {
 		t.Errorf("damaged: %v", d)
 	}

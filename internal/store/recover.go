@@ -35,63 +35,84 @@ type Recovered struct {
 	Damaged []Damage
 }
 
-// Recover returns the active jobs found when the store was opened and what was
-// damaged. It may be called once; later calls return nothing.
-func (s *Store) Recover() *Recovered {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.recovered
-	s.recovered = nil
-	if r == nil {
-		r = &Recovered{}
-	}
-	return r
+// Recover returns the active jobs that are on disk, and what was damaged. It is
+// called by a service that begins, or begins anew after a commit has failed; it
+// waits for what has been committed before.
+func (s *Store) Recover() (*Recovered, error) {
+	var out *Recovered
+	err := s.between(func() error {
+		s.jobsBroken = nil
+		if out = s.recovered; out != nil { // Open has just read it
+			s.recovered = nil
+			return nil
+		}
+		r := newRecovery(s)
+		if err := r.run(); err != nil {
+			return wrap("reading "+s.path, err)
+		}
+		out = r.out
+		return nil
+	})
+	return out, err
 }
 
 // recovery replays the folded records and the journal.
 type recovery struct {
 	s        *Store
+	active   map[uint64]*activeJob
 	jobs     map[uint64]*ActiveJob
 	finished map[uint64]bool // what is missing of these does not matter
+	state    counters
 	out      *Recovered
 }
 
-// loadState is called once by Open.
+func newRecovery(s *Store) *recovery {
+	return &recovery{
+		s: s, active: map[uint64]*activeJob{0: {}}, jobs: map[uint64]*ActiveJob{},
+		finished: map[uint64]bool{}, out: &Recovered{},
+	}
+}
+
+// loadState is called once, by Open.
 func (s *Store) loadState() error {
-	r := &recovery{s: s, jobs: map[uint64]*ActiveJob{}, finished: map[uint64]bool{}, out: &Recovered{}}
-	s.recovered = r.out
-	if err := s.loadChunkEnds("SELECT id, name, MIN(offset), MAX(offset+size) FROM goflux_chunk WHERE id = 0 GROUP BY name"); err != nil {
+	r := newRecovery(s)
+	if err := r.run(); err != nil {
 		return err
 	}
-	err := query(s.write, "SELECT id, seq, data FROM goflux_active ORDER BY id, seq", func(st *stmt) bool {
-		s.state.seq = max(s.state.seq, st.ColumnInt64(1))
-		r.replay(columnBytes(st, 2), true)
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	err = query(s.write, "SELECT seq, data FROM goflux_journal ORDER BY seq", func(st *stmt) bool {
-		b := columnBytes(st, 1)
-		s.state.seq = max(s.state.seq, st.ColumnInt64(0))
-		s.state.journalBytes += int64(len(b))
-		r.replay(b, false)
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	r.finish()
+	s.active, s.state, s.recovered = r.active, r.state, r.out
 	return query(s.write, "SELECT MAX(id) FROM checkpt_v2", func(st *stmt) bool {
 		s.state.epoch = st.ColumnInt64(0) // 0 for NULL
 		return false
 	})
 }
 
+func (r *recovery) run() error {
+	if err := r.loadChunkEnds("SELECT id, name, MIN(offset), MAX(offset+size) FROM goflux_chunk WHERE id = 0 GROUP BY name"); err != nil {
+		return err
+	}
+	err := query(r.s.write, "SELECT id, seq, data FROM goflux_active ORDER BY id, seq", func(st *stmt) bool {
+		r.state.seq = max(r.state.seq, st.ColumnInt64(1))
+		r.replay(columnBytes(st, 2), true)
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	err = query(r.s.write, "SELECT seq, data FROM goflux_journal ORDER BY seq", func(st *stmt) bool {
+		b := columnBytes(st, 1)
+		r.state.seq = max(r.state.seq, st.ColumnInt64(0))
+		r.state.journalBytes += int64(len(b))
+		r.replay(b, false)
+		return true
+	})
+	r.finish()
+	return err
+}
+
 // loadChunkEnds notes where the chunks of streams begin and end.
-func (s *Store) loadChunkEnds(q string, args ...any) error {
-	return query(s.write, q, func(st *stmt) bool {
-		j := s.active[uint64(st.ColumnInt64(0))]
+func (r *recovery) loadChunkEnds(q string, args ...any) error {
+	return query(r.s.write, q, func(st *stmt) bool {
+		j := r.active[uint64(st.ColumnInt64(0))]
 		if j.streams == nil {
 			j.streams = map[string]tail{}
 		}
@@ -124,7 +145,7 @@ func (r *recovery) apply(rec record, folded bool) error {
 		return r.newJob(rec, folded)
 	case recordDone:
 		delete(r.jobs, rec.id)
-		delete(r.s.active, rec.id)
+		delete(r.active, rec.id)
 		r.finished[rec.id] = true
 		return nil
 	case recordStream:
@@ -134,7 +155,7 @@ func (r *recovery) apply(rec record, folded bool) error {
 	if j == nil {
 		return damaged("the record of the job itself is missing")
 	}
-	r.s.active[rec.id].folded = r.s.active[rec.id].folded || folded
+	r.active[rec.id].folded = r.active[rec.id].folded || folded
 	switch rec.kind {
 	case recordEvents:
 		j.Events = append(j.Events, rec.data...)
@@ -157,8 +178,8 @@ func (r *recovery) newJob(rec record, folded bool) error {
 		return err
 	}
 	r.jobs[rec.id] = &ActiveJob{Job: *j}
-	r.s.active[rec.id] = &activeJob{folded: folded}
-	return r.s.loadChunkEnds("SELECT id, name, MIN(offset), MAX(offset+size) FROM goflux_chunk WHERE id = ? GROUP BY name", int64(rec.id))
+	r.active[rec.id] = &activeJob{folded: folded}
+	return r.loadChunkEnds("SELECT id, name, MIN(offset), MAX(offset+size) FROM goflux_chunk WHERE id = ? GROUP BY name", int64(rec.id))
 }
 
 // stream appends a journaled piece to its tail, unless a chunk has it. Where a
@@ -168,7 +189,7 @@ func (r *recovery) stream(rec record) error {
 	if err != nil {
 		return err
 	}
-	j := r.s.active[rec.id]
+	j := r.active[rec.id]
 	if j == nil {
 		return damaged("the record of the job itself is missing")
 	}

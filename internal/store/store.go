@@ -60,6 +60,7 @@ type Store struct {
 	maxCheckpts int
 	recovered   *Recovered // until Recover takes it
 	broken      error      // every later commit fails with it
+	jobsBroken  error      // every later commit with changes of jobs does
 }
 
 // counters are the numbers a transaction advances.
@@ -184,13 +185,7 @@ func (s *Store) SetSynchronous(mode string) error {
 	default:
 		return message.Errorf(syscall.EINVAL, "synchronous: %q is none of OFF, NORMAL, FULL, EXTRA", mode)
 	}
-	ch := make(chan error, 1)
-	s.mu.Lock()
-	if s.closing {
-		s.mu.Unlock()
-		return message.Errorf(syscall.ESHUTDOWN, "the store is closed")
-	}
-	s.enqueue(commit{done: func(err error) { ch <- err }, direct: func() error {
+	return s.between(func() error {
 		if err := sqlitex.ExecuteTransient(s.write, "PRAGMA synchronous="+mode, nil); err != nil {
 			return wrap("setting synchronous", err)
 		}
@@ -198,7 +193,19 @@ func (s *Store) SetSynchronous(mode string) error {
 		s.sync = mode
 		s.mu.Unlock()
 		return nil
-	}})
+	})
+}
+
+// between runs fn on the writer's goroutine, between transactions and after
+// what has been committed, and waits for it.
+func (s *Store) between(fn func() error) error {
+	ch := make(chan error, 1)
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return message.Errorf(syscall.ESHUTDOWN, "the store is closed")
+	}
+	s.enqueue(commit{direct: fn, done: func(err error) { ch <- err }})
 	s.mu.Unlock()
 	return <-ch
 }
@@ -210,8 +217,10 @@ func (s *Store) Path() string { return s.path }
 // done must not block. Batches become durable, and are answered, in the order
 // of their Commit calls. A batch that fails has changed nothing; one that is
 // refused for what it says (EEXIST, ENOENT, EINVAL) or for want of space
-// (ENOSPC) does not touch others. After an I/O error the state of the disk is
-// unknown, and every later commit fails with the same error.
+// (ENOSPC) does not touch others — but that when a batch with changes of active
+// jobs finds no space, later ones with such changes fail, too, until
+// [Store.Recover]: event logs have no holes. After an I/O error the state of the
+// disk is unknown, and every later commit fails with the same error.
 func (s *Store) Commit(batch *Batch, done func(error)) {
 	s.mu.Lock()
 	if s.closing {
@@ -327,6 +336,9 @@ func (s *Store) commitGroup(group []commit) {
 		}
 		return
 	}
+	if group = s.refuseJobs(group); len(group) == 0 {
+		return
+	}
 	err := s.transact(group)
 	if err != nil && len(group) > 1 && s.broken == nil {
 		for i := range group {
@@ -334,9 +346,32 @@ func (s *Store) commitGroup(group []commit) {
 		}
 		return
 	}
+	if num := message.Errno(err); group[0].batch.jobs && num != 0 && !refusals[num] {
+		s.jobsBroken = err
+	}
 	for _, c := range group {
 		c.done(err)
 	}
+}
+
+// refusals are the errors of a batch that asks for something impossible.
+var refusals = map[syscall.Errno]bool{syscall.EEXIST: true, syscall.ENOENT: true, syscall.EINVAL: true}
+
+// refuseJobs fails what may not come after a failed change of jobs, and
+// returns the rest.
+func (s *Store) refuseJobs(group []commit) []commit {
+	if s.jobsBroken == nil {
+		return group
+	}
+	var rest []commit
+	for _, c := range group {
+		if c.batch.jobs {
+			c.done(s.jobsBroken)
+		} else {
+			rest = append(rest, c)
+		}
+	}
+	return rest
 }
 
 func (s *Store) transact(group []commit) error {
@@ -346,6 +381,11 @@ func (s *Store) transact(group []commit) error {
 		s.mu.Lock()
 		t.publish()
 		s.mu.Unlock()
+		for _, c := range group {
+			if c.batch.jobs {
+				s.recovered = nil // it is what Open had read
+			}
+		}
 		return nil
 	}
 	if !s.write.AutocommitEnabled() {

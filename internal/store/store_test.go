@@ -27,6 +27,15 @@ func open(t testing.TB, path string, opt Options) *Store {
 	return s
 }
 
+func recovered(t testing.TB, s *Store) *Recovered {
+	t.Helper()
+	r, err := s.Recover()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 func tempPath(t testing.TB) string { return filepath.Join(t.TempDir(), FileName) }
 
 func must(t testing.TB, s *Store, fill func(b *Batch)) {
@@ -78,7 +87,7 @@ func TestJobLife(t *testing.T) {
 
 	s = open(t, path, Options{})
 	check(s)
-	r := s.Recover()
+	r := recovered(t, s)
 	if len(r.Jobs) != 1 || len(r.Damaged) != 0 {
 		t.Fatalf("recovered %+v", r)
 	}
@@ -98,7 +107,7 @@ func TestJobLife(t *testing.T) {
 	_ = s.Close()
 
 	s = open(t, path, Options{})
-	if r := s.Recover(); len(r.Jobs) != 0 || len(r.Damaged) != 0 {
+	if r := recovered(t, s); len(r.Jobs) != 0 || len(r.Damaged) != 0 {
 		t.Errorf("recovered %+v", r)
 	}
 	f, err := s.FinishedJob(7)
@@ -203,7 +212,7 @@ func TestStreamsLargeAndReplaced(t *testing.T) {
 	reopen := func() {
 		_ = s.Close()
 		s = open(t, path, Options{})
-		if d := s.Recover().Damaged; len(d) != 0 {
+		if d := recovered(t, s).Damaged; len(d) != 0 {
 			t.Errorf("damaged: %v", d)
 		}
 	}
@@ -256,7 +265,7 @@ func TestJournalIsBounded(t *testing.T) {
 	}
 	_ = s.Close()
 	s = open(t, path, Options{})
-	r := s.Recover()
+	r := recovered(t, s)
 	if len(r.Jobs) != 1 || string(r.Jobs[0].Events) != "long job\nlate\n" || r.Jobs[0].UserID != 3 || len(r.Damaged) != 0 {
 		t.Fatalf("recovered %d jobs, damaged %v", len(r.Jobs), r.Damaged)
 	}
@@ -269,7 +278,7 @@ func TestJournalIsBounded(t *testing.T) {
 	must(t, s, func(b *Batch) { b.FinishJob(&FinishedJob{ID: 1}) })
 	_ = s.Close()
 	s = open(t, path, Options{})
-	if r := s.Recover(); len(r.Jobs) != 0 || len(r.Damaged) != 0 {
+	if r := recovered(t, s); len(r.Jobs) != 0 || len(r.Damaged) != 0 {
 		t.Errorf("recovered %v, damaged %v", r.Jobs, r.Damaged)
 	}
 }
@@ -339,7 +348,7 @@ func TestDamageIsReported(t *testing.T) {
 	edit(t, path, "UPDATE goflux_journal SET data = CAST(replace(CAST(data AS TEXT), 'event of 2', 'Event of 2') AS BLOB) WHERE seq = 2")
 	edit(t, path, "UPDATE goflux_job SET records = zeroblob(30)")
 	s = open(t, path, Options{})
-	r := s.Recover()
+	r := recovered(t, s)
 	if len(r.Jobs) != 3 || len(r.Damaged) != 1 || r.Damaged[0].JobID != 2 || !strings.Contains(r.Damaged[0].String(), "checksum") {
 		t.Errorf("jobs %d, damaged %v", len(r.Jobs), r.Damaged)
 	}
@@ -389,4 +398,34 @@ func TestIOErrorIsFinal(t *testing.T) {
 	wantErrno(t, s.CommitWait(&b), syscall.EIO)
 	fail = false
 	wantErrno(t, s.CommitWait(&b), syscall.EIO)
+}
+
+// A change of jobs that is not on disk is not followed by others: whoever
+// starts anew finds what there was before.
+func TestNoHoles(t *testing.T) {
+	full := false
+	s := open(t, tempPath(t), Options{Hook: func(p string) error {
+		if full && p == "commit" {
+			return message.Errorf(syscall.ENOSPC, "no space")
+		}
+		return nil
+	}})
+	must(t, s, func(b *Batch) { b.PutJob(&Job{ID: 1}); b.AppendEvents(1, []byte("a\n")) })
+	var b Batch
+	b.AppendEvents(1, []byte("b\n"))
+	full = true
+	wantErrno(t, s.CommitWait(&b), syscall.ENOSPC)
+	full = false
+	wantErrno(t, s.CommitWait(&b), syscall.ENOSPC)
+	must(t, s, func(b *Batch) { b.PutObject(raw(nil), nil); b.SetMeta("x", []byte("1")) })
+	for range 2 {
+		if r := recovered(t, s); len(r.Jobs) != 1 || string(r.Jobs[0].Events) != "a\n" {
+			t.Errorf("recovered %+v", r.Jobs)
+		}
+		_ = recovered(t, s)
+	}
+	must(t, s, func(b *Batch) { b.AppendEvents(1, []byte("c\n")) })
+	if r := recovered(t, s); string(r.Jobs[0].Events) != "a\nc\n" {
+		t.Errorf("afterwards %s", r.Jobs[0].Events)
+	}
 }
