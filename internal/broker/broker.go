@@ -194,8 +194,16 @@ func (b *Broker) Load(path, name string, args []string, done func(error)) {
 	if name == "" {
 		name = reg.Name
 	}
-	b.mods.Load(reg, name, "builtin", args, done)
+	where := builtinPath
+	if !reg.Builtin {
+		where += "/" + reg.Name
+	}
+	b.mods.Load(reg, name, where, args, done)
 }
+
+// builtinPath is the path that module.list shows for built-in modules; those
+// that are compiled in, too, but may be removed, have their name after it.
+const builtinPath = "builtin"
 
 // Close stops every module and the core services, then closes what was provided.
 func (b *Broker) Close() {

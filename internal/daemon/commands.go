@@ -4,6 +4,7 @@ package daemon
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,7 +28,7 @@ type command struct {
 	// interactive is a shell for a person.
 	interactive bool
 	// inside is run in this process instead of argv.
-	inside func(report func(line string)) error
+	inside func(ctx context.Context, out, errs func(line string)) error
 }
 
 func shellCommand(line string) *command {

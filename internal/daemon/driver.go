@@ -55,6 +55,7 @@ func newDriver(d *daemon, commands map[lifecycle.Phase][]*command) (*driver, err
 		l.phases[name] = &phase{name: name, commands: list}
 		l.m.Define(name)
 	}
+	l.useInside()
 	if l.sd, err = newSystemd(d.attrs); err != nil {
 		return nil, err
 	}

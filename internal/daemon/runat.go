@@ -35,6 +35,7 @@ type phase struct {
 // process is a command that runs.
 type process struct {
 	cmd     *exec.Cmd // nil inside this process
+	cancel  func()    // ends what runs inside
 	pgrp    bool      // it has a process group of its own
 	started time.Time
 }
@@ -43,6 +44,10 @@ type process struct {
 func (l *driver) runPhase(name lifecycle.Phase) {
 	p := l.phases[name]
 	p.index, p.code = 0, 0
+	if name == lifecycle.CleanupCmds {
+		l.trimCleanup(p)
+		return
+	}
 	l.nextCommand(p)
 }
 
@@ -73,10 +78,13 @@ func (l *driver) nextCommand(p *phase) {
 }
 
 func (l *driver) runInside(p *phase, c *command) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p.current.cancel = cancel
+	out := func(line string) { l.logLine(p, true, line) }
+	errs := func(line string) { l.logLine(p, false, line) }
 	var err error
-	l.h.Go(func(context.Context) {
-		err = c.inside(func(line string) { l.logLine(p, true, line) })
-	}, func() {
+	l.h.Go(func(context.Context) { err = c.inside(ctx, out, errs) }, func() {
+		cancel()
 		if err != nil {
 			l.logLine(p, false, errText(err))
 			l.ended(p, c, 1, "Exited")
@@ -198,7 +206,11 @@ func toForeground(cmd *exec.Cmd) (restore func()) {
 func (l *driver) abortPhase(name lifecycle.Phase) {
 	p := l.phases[name]
 	p.aborted = true
-	if p.current == nil || p.current.cmd == nil {
+	switch {
+	case p.current == nil:
+		return
+	case p.current.cancel != nil:
+		p.current.cancel()
 		return
 	}
 	pid := p.current.cmd.Process.Pid

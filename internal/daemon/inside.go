@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package daemon
+
+import (
+	"context"
+	"os"
+	"slices"
+
+	"goflux/internal/config"
+	"goflux/internal/core/lifecycle"
+	"goflux/internal/install"
+	"goflux/internal/message"
+	"goflux/internal/modprobe"
+	"goflux/internal/service"
+)
+
+// instance is this broker as package modprobe sees it.
+type instance struct{ l *driver }
+
+func (i instance) Rank() uint32                      { return i.l.h.Rank() }
+func (i instance) Attr(name string) (string, bool)   { return i.l.d.attrs.Get(name) }
+func (i instance) Config() config.Table              { return i.l.b.Config() }
+func (i instance) Getenv(name string) (string, bool) { return os.LookupEnv(name) }
+func (i instance) Environ() []string                 { return i.l.d.environment() }
+
+// RPC implements modprobe.Instance. It is called off the loop.
+func (i instance) RPC(ctx context.Context, topic string, req, resp any) error {
+	answer := make(chan *message.Message, 1)
+	i.l.h.Post(func() {
+		i.l.h.Request(service.Request{Topic: topic, NodeID: message.NodeAny, Payload: req}, func(m *message.Message) { answer <- m })
+	})
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case m := <-answer:
+		if err := m.Err(); err != nil || resp == nil {
+			return err
+		}
+		return m.Decode(resp)
+	}
+}
+
+// useInside has this process run what the default rc1 and rc3 do, without
+// starting others.
+func (l *driver) useInside() {
+	for name, line := range map[lifecycle.Phase]string{lifecycle.RC1: install.RC1, lifecycle.RC3: install.RC3} {
+		p := l.phases[name]
+		if p == nil || len(p.commands) != 1 || p.commands[0].text != line {
+			continue
+		}
+		p.commands[0].inside = func(ctx context.Context, out, errs func(string)) error {
+			m, err := modprobe.New(instance{l}, out, errs)
+			if err != nil {
+				return err
+			}
+			if name == lifecycle.RC1 {
+				return m.RC1(ctx)
+			}
+			return m.RC3(ctx)
+		}
+	}
+}
+
+// trimCleanup leaves out what rc1 pushed for the end of jobs when there are
+// none, and then starts the phase: a throw-away instance ends at once.
+func (l *driver) trimCleanup(p *phase) {
+	usual := slices.Clone(modprobe.CleanupCommands)
+	slices.Reverse(usual)
+	at := len(p.commands) - len(usual)
+	if at < 0 || !slices.EqualFunc(p.commands[at:], usual, func(c *command, line string) bool { return c.text == line }) {
+		l.nextCommand(p)
+		return
+	}
+	l.h.Request(service.Request{Topic: "job-manager.stats-get", NodeID: message.NodeAny}, func(m *message.Message) {
+		var stats struct {
+			ActiveJobs int `json:"active_jobs"`
+		}
+		if m.Err() == nil && m.Decode(&stats) == nil && stats.ActiveJobs == 0 {
+			p.commands = p.commands[:at]
+		}
+		l.nextCommand(p)
+	})
+}
