@@ -71,25 +71,25 @@ func (d *doom) taskExited(t *task) {
 	if d.done {
 		return
 	}
+	d.done = true
 	if d.s.leader() {
-		d.first(t.info())
+		d.s.events.afterStart(func() { d.first(t.info()) })
 		return
 	}
-	d.done = true
 	d.s.tell(0, "doom", t.info())
 }
 
 func (d *doom) told(_ *flux.Message, t *rpc.ShellTask) error {
 	if !d.done {
-		d.first(t)
+		d.done = true
+		d.s.events.afterStart(func() { d.first(t) })
 	}
 	return nil
 }
 
 // first is called with the first task to end.
 func (d *doom) first(t *rpc.ShellTask) {
-	d.done = true
-	d.s.events.taskExit(t)
+	d.s.events.emit("shell.task-exit", t)
 	d.who, d.rank, d.rc, d.status = "task", t.Rank, t.ExitCode, &t.WaitStatus
 	d.host = "unknown"
 	if n, ok := d.s.plan.tasks.NodeID(t.Rank); ok {

@@ -5,7 +5,6 @@ package shell
 import (
 	"maps"
 
-	"goflux/internal/rpc"
 	"goflux/taskmap"
 )
 
@@ -14,8 +13,8 @@ type events struct {
 	s *Shell
 	// extra is added to the context of shell.init.
 	extra map[string]any
-	// later are events that wait for shell.start: a task may end before all
-	// shells have started theirs.
+	// later is what waits for shell.start: a task may end before all shells
+	// have started theirs.
 	started bool
 	later   []func()
 }
@@ -67,11 +66,11 @@ func (e *events) shellStart() {
 	e.later = nil
 }
 
-func (e *events) taskExit(t *rpc.ShellTask) {
-	emit := func() { e.emit("shell.task-exit", t) }
+// afterStart calls fn when shell.start has been emitted.
+func (e *events) afterStart(fn func()) {
 	if e.started {
-		emit()
+		fn()
 		return
 	}
-	e.later = append(e.later, emit)
+	e.later = append(e.later, fn)
 }

@@ -33,8 +33,9 @@ type input struct {
 	bytes int64
 	ended *idset.Set // leader: ranks whose input has ended
 	all   bool       // leader: all of them
-	// early is input from before the tasks were started.
-	early   []*rpc.IO
+	// early is what has to wait until the tasks are there, and with them the
+	// other shells.
+	early   []func()
 	started bool
 }
 
@@ -140,7 +141,7 @@ func (in *input) stdin(m *flux.Message, io *rpc.IO) error {
 	if io.EOF {
 		in.end(ranks)
 	}
-	in.spread(io, ranks)
+	in.whenStarted(func() { in.spread(io, ranks) })
 	in.stream().whenRoom(func() { in.s.link.respond(m, nil) })
 	return nil
 }
@@ -201,7 +202,7 @@ func (in *input) passed(_ *flux.Message, io *rpc.IO) error {
 	if io.Rank == "all" {
 		in.passDown(io)
 	}
-	in.feed(io)
+	in.whenStarted(func() { in.feed(io) })
 	return nil
 }
 
@@ -215,19 +216,24 @@ func (in *input) passDown(io *rpc.IO) {
 // start lets go of what has come before the tasks were there.
 func (in *input) start() error {
 	in.started = true
-	for _, io := range in.early {
-		in.feed(io)
+	for _, fn := range in.early {
+		fn()
 	}
 	in.early = nil
 	return nil
 }
 
-// feed gives input to the local tasks that it is for.
-func (in *input) feed(io *rpc.IO) {
-	if !in.started {
-		in.early = append(in.early, io)
+// whenStarted calls fn when the tasks are there.
+func (in *input) whenStarted(fn func()) {
+	if in.started {
+		fn()
 		return
 	}
+	in.early = append(in.early, fn)
+}
+
+// feed gives input to the local tasks that it is for.
+func (in *input) feed(io *rpc.IO) {
 	ranks, err := idset.Parse(io.Rank)
 	if io.Rank != "all" && err != nil {
 		return

@@ -13,7 +13,8 @@ type loop struct {
 	queue []func()
 	wake  chan struct{} // capacity 1
 
-	idle  func()         // after each batch of functions
+	batch []func()       // taken from the queue, to be run
+	idle  func()         // when the batch has been run
 	holds map[string]int // of the loop: what must end first, and how often
 	held  int
 }
@@ -58,19 +59,22 @@ func (l *loop) release(name string) {
 	}
 }
 
-// run runs until done holds.
+// run runs until done holds. A function may end it by a panic: those behind it
+// are run when run is called again.
 func (l *loop) run(done func() bool) {
 	for !done() {
-		q := l.take()
-		if len(q) == 0 {
-			<-l.wake
+		if len(l.batch) == 0 {
+			l.idle()
+			if l.batch = l.take(); len(l.batch) == 0 {
+				<-l.wake
+			}
 			continue
 		}
-		for _, fn := range q {
-			fn()
-		}
-		l.idle()
+		fn := l.batch[0]
+		l.batch = l.batch[1:]
+		fn()
 	}
+	l.idle()
 }
 
 // after runs fn on the loop after d, unless the timer is stopped.
