@@ -121,8 +121,8 @@ func (a *app) configBuiltin() *cobra.Command {
 	return cmd
 }
 
-// configSpaces are the names of the three spaces of configuration.
-var configSpaces = map[string]bool{"system": true, "security": true, "imp": true}
+// isConfigSpace tells the names of the three spaces of configuration from paths.
+func isConfigSpace(name string) bool { return name == "system" || name == "security" || name == "imp" }
 
 // fetchConfig is the configuration as JSON: the instance's, or that at path.
 func (a *app) fetchConfig(path string) (jsontext.Value, error) {
@@ -137,7 +137,7 @@ func (a *app) fetchConfig(path string) (jsontext.Value, error) {
 		}
 		return v, nil
 	}
-	if configSpaces[path] {
+	if isConfigSpace(path) {
 		path = filepath.Join(install.Sysconf(), path, "conf.d")
 	}
 	conf, err := config.Load(path)

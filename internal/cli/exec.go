@@ -32,6 +32,9 @@ func newExec(a *app) *cobra.Command {
 		Short: "run a command on brokers or on the nodes of a job",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.dirSet = cmd.Flags().Changed("dir")
+			if o.label == "" && cmd.Flags().Changed("label") {
+				return fail("failed to set label: it is empty")
+			}
 			return a.exec(o, args)
 		},
 	}

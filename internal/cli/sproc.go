@@ -35,8 +35,10 @@ func sprocFlags(cmd *cobra.Command) *sprocServer {
 }
 
 // processHeadings are the fields of flux sproc ps.
-var processHeadings = map[string]string{
-	"pid": "PID", "state": "ST", "label": "LABEL", "rank": "RANK", "cmd": "COMMAND",
+func processHeadings() map[string]string {
+	return map[string]string{
+		"pid": "PID", "state": "ST", "label": "LABEL", "rank": "RANK", "cmd": "COMMAND",
+	}
 }
 
 func (a *app) sprocPs() *cobra.Command {
@@ -47,7 +49,7 @@ func (a *app) sprocPs() *cobra.Command {
 	cmd.Flags().StringVarP(&format, "format", "o", "{pid:>9} {state:<2} {label:<12} {cmd}", "Print these fields (`FORMAT`)")
 	cmd.Flags().BoolVarP(&noHeader, "no-header", "n", false, "Print no header")
 	cmd.RunE = func(*cobra.Command, []string) error {
-		f, err := outfmt.Parse(format, processHeadings)
+		f, err := outfmt.Parse(format, processHeadings())
 		if err != nil {
 			return err
 		}

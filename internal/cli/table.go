@@ -46,6 +46,11 @@ type command struct {
 func commandTable() []command {
 	return append(jobCommands(), []command{
 		{"start", other, cStyle, "start an instance", newStart},
+		{"modprobe", other, pyStyle, "load and remove modules in the order of their needs", newModprobe},
+		{"overlay", instance, cStyle, "look at the tree of brokers, and cut it", newOverlay},
+		{"shutdown", other, cStyle, "end an instance", newShutdown},
+		{"startlog", other, cStyle, "list when the instance was started and stopped", newStartlog},
+		{"uptime", instance, cStyle, "tell how long the instance has been running", newUptime},
 		{"broker", unlisted, cStyle, "run a broker", newBroker},
 		{"getattr", instance, cStyle, "print a broker attribute", newGetattr},
 		{"setattr", instance, cStyle, "set a broker attribute", newSetattr},
@@ -60,6 +65,7 @@ func commandTable() []command {
 		{"content", unlisted, cStyle, "read and write the content store", newContent},
 		{"exec", instance, cStyle, "run a command on brokers or on the nodes of a job", newExec},
 		{"sproc", unlisted, pyStyle, "list, signal and wait for remote processes", newSproc},
+		{"resource", instance, pyStyle, "look at and change the instance's resources", newResource},
 		{"keygen", unlisted, cStyle, "make the certificate of a system instance", newKeygen},
 		{"hostlist", other, pyStyle, "fetch, combine and query lists of hosts", newHostlist},
 		{"R", unlisted, cStyle, "read, write and transform R version 1 objects", newR},

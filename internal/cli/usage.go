@@ -128,7 +128,7 @@ func printHelp(w io.Writer, cmd *cobra.Command) {
 	if len(subs) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\n%s subcommands:\n", strings.Replace(commandPath(cmd), "-", " ", 1))
+	fmt.Fprint(w, "\nsupported subcommands:\n")
 	for _, c := range subs {
 		if !c.Hidden {
 			fmt.Fprintf(w, "   %-18s %s\n", c.Name(), c.Short)

@@ -29,6 +29,9 @@ type Set struct {
 	EnvName    string // the tool's name in the environment, if another
 	Subcommand string // the files' table: "list" of flux-resource
 	Builtin    []Named
+	// Tables are the tables that the files may have, each with the keys it may
+	// have besides formats; nil leaves all but Subcommand's formats unchecked.
+	Tables map[string][]string
 }
 
 // fileEntry is a format in a configuration file.
@@ -130,6 +133,9 @@ func (s Set) load() ([]Named, error) {
 				return nil, fmt.Errorf("%s: %w", path, err)
 			}
 			entries, err := s.entries(conf)
+			if err == nil {
+				err = s.checkKeys(conf)
+			}
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", path, err)
 			}
@@ -137,6 +143,55 @@ func (s Set) load() ([]Named, error) {
 		}
 	}
 	return formats, nil
+}
+
+// checkKeys refuses keys that are in nobody's reach.
+func (s Set) checkKeys(conf map[string]any) error {
+	if s.Tables == nil {
+		return nil
+	}
+	for name, v := range conf {
+		keys, ok := s.Tables[name]
+		table, isTable := v.(map[string]any)
+		if !ok || !isTable {
+			return fmt.Errorf("invalid key %s", name)
+		}
+		for key := range table {
+			if key != "formats" && !slices.Contains(keys, key) {
+				return fmt.Errorf("invalid key %s.%s", name, key)
+			}
+		}
+	}
+	return nil
+}
+
+// Strings is a list of strings that the configuration files have under a key of
+// the Subcommand's table; the most important file's counts.
+func (s Set) Strings(key string) ([]string, error) {
+	var list []string
+	for _, dir := range configDirs() {
+		paths, _ := filepath.Glob(filepath.Join(dir, s.Tool+".*"))
+		for _, path := range paths {
+			conf, err := readFile(path)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", path, err)
+			}
+			table, _ := conf[s.Subcommand].(map[string]any)
+			if table[key] == nil {
+				continue
+			}
+			values, ok := table[key].([]any)
+			list = nil
+			for _, v := range values {
+				text, isText := v.(string)
+				list, ok = append(list, text), ok && isText
+			}
+			if !ok {
+				return nil, fmt.Errorf("%s: %s.%s must be a list of strings", path, s.Subcommand, key)
+			}
+		}
+	}
+	return list, nil
 }
 
 func (s Set) merge(formats []Named, entries map[string]fileEntry) []Named {

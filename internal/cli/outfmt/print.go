@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -167,7 +168,12 @@ func (f *Format) Line(item Item) (string, error) {
 // Merge returns items with those combined into one whose lines are the same but
 // for the fields named in except, in the order of each one's first.
 func Merge[T Item](f *Format, items []T, except []string, combine func(into, from T)) ([]T, error) {
-	key := f.without(except)
+	key := f.Without(except...)
+	for i := range key.pieces {
+		if p := &key.pieces[i]; p.fitToContent {
+			p.spec = spec{fill: ' ', precision: -1, time: p.spec.time}
+		}
+	}
 	index := map[string]int{}
 	var merged []T
 	for _, item := range items {
@@ -185,27 +191,17 @@ func Merge[T Item](f *Format, items []T, except []string, combine func(into, fro
 	return merged, nil
 }
 
-// without is the format less some fields; columns that would widen to their
-// content are shown whole.
-func (f *Format) without(fields []string) *Format {
-	g := &Format{headings: f.headings}
+// Without is the format less some fields; blanks before a field go with it.
+func (f *Format) Without(fields ...string) *Format {
+	g := &Format{headings: f.headings, sort: f.sort}
 	for _, p := range f.pieces {
-		if contains(fields, p.field) {
-			continue
-		}
-		if p.fitToContent {
-			p.spec = spec{fill: ' ', precision: -1, time: p.spec.time}
+		if slices.Contains(fields, p.field) {
+			if strings.TrimSpace(p.text) == "" {
+				continue
+			}
+			p = piece{text: p.text}
 		}
 		g.pieces = append(g.pieces, p)
 	}
 	return g
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }

@@ -48,8 +48,16 @@ func Sort[T Item](f *Format, items []T) {
 	})
 }
 
+// Ordered is a value that is not sorted by its text.
+type Ordered interface{ Order() uint64 }
+
 // compare orders two values of a column.
 func compare(a, b any) int {
+	if x, ok := a.(Ordered); ok {
+		if y, ok := b.(Ordered); ok {
+			return cmp.Compare(x.Order(), y.Order())
+		}
+	}
 	rankA, numA, textA := sortValue(a)
 	rankB, numB, textB := sortValue(b)
 	return cmp.Or(cmp.Compare(rankA, rankB), cmp.Compare(numA, numB), cmp.Compare(textA, textB))

@@ -35,19 +35,23 @@ func strftime(t time.Time, format string) string {
 	return b.String()
 }
 
-// timeLayouts are the letters that Go has a layout for.
-var timeLayouts = map[byte]string{
-	'a': "Mon", 'A': "Monday", 'b': "Jan", 'B': "January", 'h': "Jan",
-	'c': "Mon Jan _2 15:04:05 2006", 'd': "02", 'D': "01/02/06", 'e': "_2",
-	'F': "2006-01-02", 'H': "15", 'I': "03", 'j': "002", 'm': "01", 'M': "04",
-	'p': "PM", 'P': "pm", 'r': "03:04:05 PM", 'R': "15:04", 'S': "05",
-	'T': "15:04:05", 'x': "01/02/06", 'X': "15:04:05", 'y': "06", 'Y': "2006",
-	'z': "-0700", 'Z': "MST",
+// timeLayout is Go's layout for a letter, "" if there is none.
+func timeLayout(letter byte) string {
+	const letters = "aAbBhcdDeFHIjmMpPrRSTxXyYzZ"
+	layouts := [len(letters)]string{
+		"Mon", "Monday", "Jan", "January", "Jan", "Mon Jan _2 15:04:05 2006", "02", "01/02/06", "_2",
+		"2006-01-02", "15", "03", "002", "01", "04", "PM", "pm", "03:04:05 PM", "15:04", "05",
+		"15:04:05", "01/02/06", "15:04:05", "06", "2006", "-0700", "MST",
+	}
+	if i := strings.IndexByte(letters, letter); i >= 0 {
+		return layouts[i]
+	}
+	return ""
 }
 
 // timePart is the part of a time that a letter stands for.
 func timePart(t time.Time, letter byte) string {
-	if layout, ok := timeLayouts[letter]; ok {
+	if layout := timeLayout(letter); layout != "" {
 		return t.Format(layout)
 	}
 	isoYear, isoWeek := t.ISOWeek()
