@@ -14,8 +14,8 @@ import (
 	"goflux/internal/rpc"
 )
 
-// errFailed says that tasks have failed, each of which has been reported.
-var errFailed = errors.New("one or more tasks failed")
+// ErrFailed says that tasks have failed, each of which has been reported.
+var ErrFailed = errors.New("one or more tasks failed")
 
 // run runs tasks in their order, those that may at the same time. After a
 // failure no further ones are started.
@@ -57,7 +57,7 @@ func (m *Modprobe) run(ctx context.Context, o Order) error {
 	}
 	switch {
 	case failed:
-		return errFailed
+		return ErrFailed
 	case len(waiting) > 0:
 		var stuck []string
 		for name := range waiting {

@@ -124,3 +124,15 @@ func holds(specs []string, isSet func(string) bool) bool {
 	}
 	return true
 }
+
+// Describe returns what is known of a module, by the keys of its table.
+func (t *Task) Describe() map[string]any {
+	list := func(l []string) []string { return append([]string{}, l...) }
+	return map[string]any{
+		"name": t.Name, "module": t.Module, "args": list(t.Args), "exec": t.Exec, "ranks": t.Ranks.String(),
+		"provides": list(t.Provides), "requires": list(t.Requires), "needs": list(t.Needs),
+		"before": list(t.Before), "after": list(t.After), "needs-attrs": list(t.NeedsAttrs),
+		"needs-config": list(t.NeedsConfig), "needs-env": list(t.NeedsEnv),
+		"priority": t.Priority, "disabled": t.Disabled,
+	}
+}

@@ -75,6 +75,7 @@ type QueueCounts struct {
 // OverlayTrace is overlay.trace: types as a mask of RFC 3, topic as a glob,
 // node -1 for all peers.
 type OverlayTrace struct {
+	Full      bool   `json:"full,omitzero"`
 	TypeMask  int    `json:"typemask"`
 	TopicGlob string `json:"topic_glob"`
 	NodeID    int    `json:"nodeid"`

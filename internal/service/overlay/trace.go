@@ -65,7 +65,7 @@ func (t *tracers) note(prefix string, peer uint32, m *message.Message) {
 	defer t.mu.Unlock()
 	for _, r := range t.list {
 		if r.wants(peer, m) {
-			answer := rpc.NewTrace(prefix, "", peer, m, false, time.Now())
+			answer := rpc.NewTrace(prefix, "", peer, m, r.req.Full, time.Now())
 			r.post(func() { r.call.Respond(answer) })
 		}
 	}
