@@ -248,16 +248,20 @@ func (e *execution) output(p *remoteProcess, data *rpc.IO) {
 	if err != nil || len(b) == 0 {
 		return
 	}
-	label := ""
-	if e.options.labelIO {
-		label = fmt.Sprintf("%d: ", p.rank)
+	text := string(b)
+	if e.options.labelIO { // a response may hold several lines
+		var labelled strings.Builder
+		for line := range strings.Lines(text) {
+			fmt.Fprintf(&labelled, "%d: %s", p.rank, line)
+		}
+		text = labelled.String()
 	}
 	if data.Stream == "stderr" {
 		e.app.flush()
-		fmt.Fprintf(e.app.err, "%s%s", label, b)
+		fmt.Fprint(e.app.err, text)
 		return
 	}
-	fmt.Fprintf(e.app.out, "%s%s", label, b)
+	fmt.Fprint(e.app.out, text)
 	e.app.flush()
 }
 
