@@ -76,3 +76,38 @@ func attachValue(fs *pflag.FlagSet, arg string) string {
 	}
 	return arg
 }
+
+// joinOptional turns "--color never" into "--color=never" where the option may
+// also stand alone, which is how strict commands have always read it; not in
+// commands whose operands are a command line of the user's.
+func joinOptional(root *cobra.Command, args []string) []string {
+	cmd, _, err := root.Find(args)
+	if err != nil || cmd.Annotations[endsOptions] != "" {
+		return args
+	}
+	var out []string
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if arg == "--" {
+			return append(out, args[i:]...)
+		}
+		if takesOptional(cmd.Flags(), arg) && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
+			i++
+			arg += "=" + args[i]
+		}
+		out = append(out, arg)
+	}
+	return out
+}
+
+// takesOptional tells whether arg is an option with an optional value, without
+// that value.
+func takesOptional(fs *pflag.FlagSet, arg string) bool {
+	var f *pflag.Flag
+	if name, long := strings.CutPrefix(arg, "--"); long {
+		f = fs.Lookup(name)
+	} else if len(arg) == 2 && arg[0] == '-' {
+		f = fs.ShorthandLookup(arg[1:])
+	}
+	return f != nil && f.NoOptDefVal != "" && f.Value.Type() != "bool" && f.Value.Type() != "count"
+}

@@ -5,11 +5,12 @@ package cli
 import (
 	"bufio"
 	"fmt"
-	"os/user"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"goflux/internal/sys/userdb"
 )
 
 // newJob is flux job.
@@ -97,10 +98,5 @@ func parseUser(s string) (uint32, bool) {
 	if n, err := strconv.ParseUint(s, 10, 32); err == nil {
 		return uint32(n), true
 	}
-	u, err := user.Lookup(s)
-	if err != nil {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(u.Uid, 10, 32)
-	return uint32(n), err == nil
+	return userdb.ID(s)
 }

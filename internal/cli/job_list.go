@@ -175,12 +175,7 @@ func listJobs(a *app, h *flux.Client, req rpc.JobList, f func(jsontext.Value)) e
 
 // printSpaced prints JSON on one line with a blank after commas and colons.
 func (a *app) printSpaced(v jsontext.Value) {
-	v = v.Clone()
-	if v.Format(jsontext.Multiline(false), jsontext.SpaceAfterComma(true), jsontext.SpaceAfterColon(true),
-		jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true), jsontext.PreserveRawStrings(true)) != nil {
-		return
-	}
-	fmt.Fprintf(a.out, "%s\n", v)
+	fmt.Fprintln(a.out, jobinfo.Spaced(v))
 }
 
 // jobStats is flux job stats.

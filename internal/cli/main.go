@@ -86,7 +86,11 @@ func (a *app) run(c command, args []string) int {
 			endOptionsEarly(tree)
 		}
 		root.AddCommand(tree)
-		root.SetArgs(attachValues(root, append([]string{c.name}, args...)))
+		line := attachValues(root, append([]string{c.name}, args...))
+		if c.style == pyStyle {
+			line = joinOptional(root, line)
+		}
+		root.SetArgs(line)
 		cmd, err := root.ExecuteC()
 		if again, ok := completeOption(cmd, err, args); ok && c.style == cStyle {
 			args = again

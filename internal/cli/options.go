@@ -31,7 +31,16 @@ func (a *app) group(use, short string) *cobra.Command {
 
 // ownArgs ends the options of cmd at its first operand, where a command line
 // of the user's begins.
-func ownArgs(cmd *cobra.Command) { cmd.Flags().SetInterspersed(false) }
+func ownArgs(cmd *cobra.Command) {
+	cmd.Flags().SetInterspersed(false)
+	if cmd.Annotations == nil {
+		cmd.Annotations = map[string]string{}
+	}
+	cmd.Annotations[endsOptions] = "true"
+}
+
+// endsOptions marks a command whose options end at its first operand.
+const endsOptions = "options end at the first operand"
 
 // colorFlag adds --color[=WHEN], with short as its letter ("" for none). Pass
 // the result to app.color when the command runs.

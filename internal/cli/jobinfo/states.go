@@ -83,3 +83,16 @@ func names(list []numberName, number int) (long, short string) {
 	}
 	return list[i].long, list[i].short
 }
+
+// ParseFilter reads a word of --filter, the long name of a state, union of
+// states or result, as a mask of either.
+func ParseFilter(word string) (states, results int, ok bool) {
+	if len(word) <= 2 { // the short names are not taken here
+		return 0, 0, false
+	}
+	if states, ok = ParseState(word); ok && states != StateNew {
+		return states, 0, true
+	}
+	results, ok = ParseResult(word)
+	return 0, results, ok
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+// Package userdb finds users by name and by number. Package os/user reads
+// /etc/passwd alone in a program without cgo; users that are not there are
+// asked for with getent(1), which knows all sources the host is set up for.
+// Answers are kept.
+package userdb
+
+import (
+	"os/exec"
+	"os/user"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+var (
+	mu    sync.Mutex
+	names = map[uint32]string{}
+	ids   = map[string]uint32{}
+)
+
+// Name is a user's name; its number as text where there is none.
+func Name(id uint32) string {
+	mu.Lock()
+	defer mu.Unlock()
+	if name, ok := names[id]; ok {
+		return name
+	}
+	number := strconv.FormatUint(uint64(id), 10)
+	name := number
+	if u, err := user.LookupId(number); err == nil {
+		name = u.Username
+	} else if n, _, ok := getent(number); ok {
+		name = n
+	}
+	names[id] = name
+	return name
+}
+
+// ID is the number of the user of that name.
+func ID(name string) (id uint32, ok bool) {
+	mu.Lock()
+	defer mu.Unlock()
+	if id, ok := ids[name]; ok {
+		return id, true
+	}
+	number := ""
+	if u, err := user.Lookup(name); err == nil {
+		number = u.Uid
+	} else if _, n, found := getent(name); found {
+		number = n
+	}
+	n, err := strconv.ParseUint(number, 10, 32)
+	if err != nil {
+		return 0, false
+	}
+	ids[name] = uint32(n)
+	return uint32(n), true
+}
+
+// getent asks for a line of the user database.
+func getent(key string) (name, number string, ok bool) {
+	if key == "" || key[0] == '-' {
+		return "", "", false
+	}
+	out, err := exec.Command("getent", "passwd", key).Output()
+	if err != nil {
+		return "", "", false
+	}
+	return parse(string(out))
+}
+
+// parse reads a line in the form of /etc/passwd.
+func parse(line string) (name, number string, ok bool) {
+	f := strings.Split(strings.TrimSpace(line), ":")
+	if len(f) < 4 || f[0] == "" {
+		return "", "", false
+	}
+	return f[0], f[2], true
+}
