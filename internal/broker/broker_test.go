@@ -18,7 +18,6 @@ import (
 // echo is a service for the tests below.
 type echo struct {
 	h    service.Host
-	gone []string
 	open service.Streams[struct{}]
 }
 

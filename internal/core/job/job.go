@@ -78,7 +78,6 @@ type runState struct {
 	allocating bool // alloc request sent
 	canceling  bool // its cancellation, too
 	executing  bool // start request sent, final release not received
-	bypass     bool // gets no resources from the scheduler
 	retired    bool
 	counted    bool // among the jobs past DEPEND of its name
 }

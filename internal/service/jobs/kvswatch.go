@@ -27,9 +27,6 @@ const (
 	kvsSentinel   = 1024
 )
 
-// namespaceOf is the name of a job's guest namespace.
-func namespaceOf(j *job.Job) string { return fmt.Sprintf("job-%d", uint64(j.ID)) }
-
 // watchKVS relays a watch of the KVS as the answers of job-info.eventlog-watch.
 func (s *jobs) watchKVS(c *service.Call, req *rpc.JobInfoWatch, j *job.Job, active bool) {
 	w := &watching{
