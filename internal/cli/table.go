@@ -66,6 +66,7 @@ func commandTable() []command {
 		{"exec", instance, cStyle, "run a command on brokers or on the nodes of a job", newExec},
 		{"sproc", unlisted, pyStyle, "list, signal and wait for remote processes", newSproc},
 		{"resource", instance, pyStyle, "look at and change the instance's resources", newResource},
+		{"queue", instance, pyStyle, "look at and control queues", newQueue},
 		{"keygen", unlisted, cStyle, "make the certificate of a system instance", newKeygen},
 		{"hostlist", other, pyStyle, "fetch, combine and query lists of hosts", newHostlist},
 		{"R", unlisted, cStyle, "read, write and transform R version 1 objects", newR},

@@ -179,6 +179,7 @@ type QueueStatus struct {
 	Start         bool   `json:"start"`
 	StopReason    string `json:"stop_reason,omitzero"`
 	Parent        string `json:"parent,omitzero"`
+	Blocked       string `json:"blocked,omitzero"` // what keeps a started queue stopped: scheduler, parent
 }
 
 // QueueList answers job-manager.queue-list.
