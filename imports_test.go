@@ -174,9 +174,9 @@ TEST = pgregory.net/rapid github.com/google/go-cmp/... github.com/rogpeppe/go-in
 
 bench -> flux : measured from outside, as a client
 bench -> internal/rpc : with a client's requests
-bench -> VALUE : job specifications and ids
-test/... -> flux : whole instances are driven from outside
-test/... -> VALUE : job ids
+bench -> internal/sign : and submissions
+bench -> internal/testkit/instance : which starts instances, for tests and measurements alike
+test/... -> VALUE : tables of cases
 `
 
 const module = "goflux"

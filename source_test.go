@@ -40,7 +40,9 @@ func eachFile(t *testing.T, do func(path string, text []byte)) {
 		if err != nil {
 			return err
 		}
-		do(path, text)
+		if !bytes.ContainsRune(text, 0) { // not a built program that lies about
+			do(path, text)
+		}
 		return nil
 	})
 	if err != nil {
@@ -78,7 +80,7 @@ func TestNoDevelopersPath(t *testing.T) {
 	eachFile(t, func(path string, text []byte) {
 		for i, line := range bytes.Split(text, []byte("\n")) {
 			if developersPath.Match(line) || bytes.Contains(line, []byte(here+"/")) {
-				t.Errorf("%s:%d names a path of one machine: %s", path, i+1, bytes.TrimSpace(line))
+				t.Errorf("%s:%d names a path of one machine: %.120s", path, i+1, bytes.TrimSpace(line))
 			}
 		}
 	})
