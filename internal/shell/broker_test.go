@@ -345,7 +345,7 @@ func (b *brokers) run(j testJob) *running {
 		cmd := exec.Command("/proc/self/exe", testID.F58())
 		var errs strings.Builder
 		cmd.Stderr = &errs
-		cmd.Env = append(os.Environ(), "SHELL_TEST_RUN=1", "FLUX_URI=local://"+b.path(rank), rpc.ShellInfoEnv+"="+path, "FLUX_KVS_NAMESPACE=job-1")
+		cmd.Env = append(os.Environ(), "SHELL_TEST_RUN=1", "LC_ALL=C.UTF-8", "FLUX_URI=local://"+b.path(rank), rpc.ShellInfoEnv+"="+path, "FLUX_KVS_NAMESPACE=job-1")
 		if err := cmd.Start(); err != nil {
 			b.t.Fatal(err)
 		}

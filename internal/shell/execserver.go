@@ -3,6 +3,7 @@
 package shell
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -31,6 +32,9 @@ func (e *execServer) init() error {
 	var sign bool
 	e.grace = execGrace
 	opts := e.s.job.opts
+	if v := opts.get("rexec-shutdown-timeout"); v != nil && v.Kind() != '"' {
+		return fmt.Errorf("shell option rexec-shutdown-timeout is not a Flux Standard Duration: %s", v)
+	}
 	if err := firstError(opts.seconds("rexec-shutdown-timeout", &e.grace), opts.flag("rexec.sign-required", &sign)); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -314,12 +315,26 @@ func (s *Shell) leaveRecord(rc int) {
 	}
 }
 
-// idText is the job id as people see it.
+// idText is the job id as people see it: in plain characters where the job, or
+// the shell's locale, has no others.
 func (s *Shell) idText() string {
-	if _, plain := s.job.env["FLUX_F58_FORCE_ASCII"]; plain {
+	if _, plain := s.job.env[forceASCII]; plain || os.Getenv(forceASCII) != "" || !wideLocale() {
 		return s.job.ID.F58ASCII()
 	}
 	return s.job.ID.F58()
+}
+
+const forceASCII = "FLUX_F58_FORCE_ASCII"
+
+// wideLocale reports whether the locale's characters are UTF-8.
+func wideLocale() bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v := os.Getenv(name); v != "" {
+			v = strings.ToLower(v)
+			return strings.Contains(v, "utf-8") || strings.Contains(v, "utf8")
+		}
+	}
+	return false
 }
 
 func (s *Shell) leader() bool { return s.plan.self == 0 }
