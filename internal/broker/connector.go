@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 
+	"goflux/internal/config"
 	"goflux/internal/link"
 	"goflux/internal/message"
 	"goflux/internal/service"
@@ -59,9 +60,11 @@ type accessPolicy struct {
 // Reconfigure reads the [access] table.
 func (c *connector) Reconfigure() error {
 	var p accessPolicy
-	if table, ok := c.h.Config()["access"].(map[string]any); ok {
-		p.guests, _ = table["allow-guest-user"].(bool)
-		p.rootOwner, _ = table["allow-root-owner"].(bool)
+	table := config.Read(c.h.Config(), "access")
+	p.guests, _ = table.Bool("allow-guest-user")
+	p.rootOwner, _ = table.Bool("allow-root-owner")
+	if err := table.Err(true); err != nil {
+		return err
 	}
 	c.mu.Lock()
 	c.access = p

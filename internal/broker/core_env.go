@@ -46,8 +46,15 @@ func (s *coreService) setenv(_ *service.Call, req *rpc.EnvSet) (any, error) {
 }
 
 func (s *coreService) confBuiltin(_ *service.Call, req *rpc.ConfKeys) (any, error) {
+	if req.Keys == nil {
+		return nil, syscall.EPROTO
+	}
 	values := map[string]string{}
-	for _, key := range req.Keys {
+	for _, k := range req.Keys {
+		key, ok := k.(string)
+		if !ok {
+			continue
+		}
 		v, ok := install.Builtin(key)
 		if !ok {
 			return nil, message.Errorf(syscall.EINVAL, "%s: invalid key", key)

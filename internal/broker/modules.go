@@ -108,6 +108,7 @@ func (ms *Modules) Load(reg *service.Registration, name, path string, args []str
 		ms.groups[reg.Group] = mod
 	}
 	ms.mu.Unlock()
+	ms.world.Logger("broker").Debug("insmod " + name)
 	mod.start(args)
 }
 
@@ -188,6 +189,7 @@ func (ms *Modules) remove(e *loadedModule, cancel bool, done func(error)) {
 	e.gone = append(e.gone, done)
 	mod := e.mod
 	ms.mu.Unlock()
+	ms.world.Logger("broker").Debug("rmmod " + e.name)
 	mod.Stop(cancel)
 }
 
@@ -253,6 +255,7 @@ func (ms *Modules) stateChanged(mod runner, s ModState, err error) {
 	ms.mu.Lock()
 	var calls []func(error)
 	var failed string
+	var exited []string
 	for name, e := range ms.loaded {
 		if e.mod != mod {
 			continue
@@ -272,12 +275,16 @@ func (ms *Modules) stateChanged(mod runner, s ModState, err error) {
 				failed = name
 			}
 			delete(ms.loaded, name)
+			exited = append(exited, name)
 			if e.reg != nil && e.reg.Group != "" {
 				delete(ms.groups, e.reg.Group)
 			}
 		}
 	}
 	ms.mu.Unlock()
+	for _, name := range exited {
+		ms.world.Logger("broker").Debug("module " + name + " exited")
+	}
 	for _, fn := range calls {
 		fn(err)
 	}

@@ -82,6 +82,10 @@ func (l *level) Set(s string) error {
 		*l++
 		return nil
 	}
+	if strings.Trim(s, "v") == "" { // the rest of -vv
+		*l += level(1 + len(s))
+		return nil
+	}
 	var n int
 	if _, err := fmt.Sscanf(s, "%d", &n); err != nil || fmt.Sprint(n) != s {
 		return fmt.Errorf("%q is not a level", s)

@@ -46,6 +46,7 @@ type command struct {
 func commandTable() []command {
 	return append(jobCommands(), []command{
 		{"start", other, cStyle, "start an instance", newStart},
+		{"admin", unlisted, pyStyle, "what is rarely needed", newAdmin},
 		{"modprobe", other, pyStyle, "load and remove modules in the order of their needs", newModprobe},
 		{"overlay", instance, cStyle, "look at the tree of brokers, and cut it", newOverlay},
 		{"shutdown", other, cStyle, "end an instance", newShutdown},

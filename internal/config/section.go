@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"syscall"
 	"time"
@@ -78,11 +79,17 @@ func (s *Section) Any(key string) (any, bool) {
 	return v, ok
 }
 
+// Forever is an infinite duration.
+const Forever = time.Duration(math.MaxInt64)
+
 // Duration returns a key whose value is text in Flux Standard Duration.
 func (s *Section) Duration(key string) (time.Duration, bool) {
 	text, ok := s.String(key)
 	if !ok {
 		return 0, false
+	}
+	if n, err := fsd.ParseSeconds(text); err == nil && math.IsInf(n, 1) {
+		return Forever, true
 	}
 	d, err := fsd.Parse(text)
 	if err != nil {

@@ -43,19 +43,31 @@ func directory(attrs *broker.Attrs, name, tmpdir string) (cleanup func(), err er
 func makeDirectory(attrs *broker.Attrs, name, tmpdir string) (path string, created bool, err error) {
 	path, ok := attrs.Get(name)
 	if !ok {
-		path, err = os.MkdirTemp(tmpdir, "flux-")
-		return path, true, err
+		return makeTemp(tmpdir)
 	}
 	st, err := os.Stat(path)
 	switch {
 	case err != nil:
 		return path, true, os.Mkdir(path, 0o700)
 	case st.Mode()&os.ModeSticky != 0: // a directory like /tmp
-		path, err = os.MkdirTemp(path, "flux-")
-		return path, true, err
+		return makeTemp(path)
 	}
 	return path, false, nil
 }
+
+func makeTemp(dir string) (path string, created bool, err error) {
+	if len(dir) > maxTemp {
+		return "", false, fmt.Errorf("buffer overflow: the path of the temporary directory is too long")
+	}
+	if path, err = os.MkdirTemp(dir, "flux-"); err != nil {
+		return "", false, fmt.Errorf("cannot create directory in %s: %s", dir, message.ErrnoText(message.Errno(err)))
+	}
+	return path, true, nil
+}
+
+// maxTemp bounds the path of a directory for temporary ones, in which there
+// must be room for more.
+const maxTemp = 1000
 
 // checkDirectory refuses a directory that is not the owner's own.
 func checkDirectory(path string) error {
@@ -110,7 +122,7 @@ func localURI(attrs *broker.Attrs, rank uint32) error {
 		return fmt.Errorf("local-uri directory %w", err)
 	}
 	if len(path) > maxSocketPath {
-		return fmt.Errorf("local-uri length of %d bytes exceeds max %d AF_UNIX socket path length", len(path), maxSocketPath)
+		return fmt.Errorf("buffer overflow: local-uri length of %d bytes exceeds max %d AF_UNIX socket path length", len(path), maxSocketPath)
 	}
 	return nil
 }

@@ -243,10 +243,10 @@ func (m *Message) Decode(dst any) error {
 		if _, ok := dst.(*struct{}); ok {
 			return nil
 		}
-		return Errorf(syscall.EPROTO, "%s: %s has no payload", m.Topic, m.Type)
+		return Errorf(syscall.EPROTO, "Protocol error: %s: %s has no payload", m.Topic, m.Type)
 	}
 	if err := Unmarshal(m.JSON(), dst); err != nil {
-		return Errorf(syscall.EPROTO, "%s: malformed payload: %s", m.Topic, jsonErrorText(err))
+		return Errorf(syscall.EPROTO, "Protocol error: %s: malformed payload: %s", m.Topic, jsonErrorText(err))
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func isWord(s string, limit int) bool {
 		return false
 	}
 	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' || s[i] == '=' {
+		if s[i] <= ' ' || s[i] == 0x7f || s[i] == '=' { // job ids have bytes beyond ASCII
 			return false
 		}
 	}

@@ -75,7 +75,7 @@ type EnvSet struct {
 
 // ConfKeys is broker.conf-builtin.
 type ConfKeys struct {
-	Keys []string `json:"keys"`
+	Keys []any `json:"keys"` // what is not text is passed over
 }
 
 // ConfValues answers broker.conf-builtin.

@@ -155,7 +155,13 @@ func (g *groups) self(set bool) rpc.GroupUpdate {
 	return rpc.GroupUpdate{Ranks: idset.New(g.h.Rank()).String(), Set: set}
 }
 
+// errNoName refuses a request that names no group.
+var errNoName = message.Errorf(syscall.EPROTO, "the name of a group is missing")
+
 func (g *groups) join(c *service.Call, req *rpc.GroupName) (any, error) {
+	if req.Name == "" {
+		return nil, errNoName
+	}
 	if !c.Cred().IsLocal() {
 		return nil, message.Errorf(syscall.EPROTO, "groups.join is restricted to the local broker")
 	}
@@ -169,6 +175,9 @@ func (g *groups) join(c *service.Call, req *rpc.GroupName) (any, error) {
 }
 
 func (g *groups) leave(c *service.Call, req *rpc.GroupName) (any, error) {
+	if req.Name == "" {
+		return nil, errNoName
+	}
 	if !c.Cred().IsLocal() {
 		return nil, message.Errorf(syscall.EPROTO, "groups.leave is restricted to the local broker")
 	}
@@ -183,6 +192,10 @@ func (g *groups) leave(c *service.Call, req *rpc.GroupName) (any, error) {
 
 // get is for the leader, who alone knows all members.
 func (g *groups) get(c *service.Call, req *rpc.GroupName) {
+	if req.Name == "" {
+		c.Fail(errNoName)
+		return
+	}
 	if g.h.Rank() != 0 {
 		c.Fail(message.Errorf(syscall.EPROTO, "this RPC is only available on rank 0"))
 		return

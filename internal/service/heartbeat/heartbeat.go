@@ -80,7 +80,7 @@ func read(conf config.Table) (settings, error) {
 	if err := t.Err(true); err != nil {
 		return s, err
 	}
-	if s.timeout == forever {
+	if s.timeout == config.Forever {
 		s.timeout = 0
 	}
 	switch {
@@ -93,9 +93,6 @@ func read(conf config.Table) (settings, error) {
 	}
 	return s, nil
 }
-
-// forever is what an infinite duration is read as.
-const forever = time.Duration(1<<63 - 1)
 
 // beat publishes, or looks for, the pulse once a period.
 func (hb *heartbeat) beat() {

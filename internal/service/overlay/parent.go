@@ -4,7 +4,9 @@ package overlay
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"syscall"
 	"time"
@@ -125,7 +127,13 @@ func (o *overlay) dial() {
 				go o.parent.read(stream)
 				return
 			}
-			if !warned && wait >= lastRetry {
+			var unknown *net.DNSError
+			switch {
+			case warned:
+			case errors.As(err, &unknown):
+				o.h.Log().Warn(fmt.Sprintf("unable to resolve upstream peer %s: %s", unknown.Name, unknown.Err))
+				warned = true
+			case wait >= lastRetry:
 				o.h.Log().Warn(fmt.Sprintf("unable to reach upstream peer %s: %v", o.w.ParentURI, err))
 				warned = true
 			}
