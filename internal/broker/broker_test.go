@@ -229,9 +229,17 @@ func TestClientService(t *testing.T) {
 	}
 }
 
-// A guest may call what is open to guests; to get one, the owner sends as one.
+// A guest may call what is open to guests; to get one, the owner sends as one,
+// naming another user or the roles alone.
 func TestRoles(t *testing.T) {
-	t.Setenv("FLUX_HANDLE_USERID", "9999")
+	t.Run("user and roles", func(t *testing.T) {
+		t.Setenv("FLUX_HANDLE_USERID", "9999")
+		testGuest(t)
+	})
+	t.Run("roles", testGuest)
+}
+
+func testGuest(t *testing.T) {
 	t.Setenv("FLUX_HANDLE_ROLEMASK", "2")
 	attrs := broker.NewAttrs()
 	uri := "local://" + filepath.Join(t.TempDir(), "local")

@@ -249,13 +249,17 @@ func (cl *client) receive(m *message.Message) {
 	cl.router.SendWait(cl.id, m)
 }
 
-// stamp assigns the credential as RFC 12 says: the owner may send as another.
+// stamp assigns the credential as RFC 12 says: the owner may send as another,
+// naming a user, roles, or both.
 func (cl *client) stamp(c message.Cred) message.Cred {
 	if !cl.owner {
 		return cl.cred
 	}
-	if !c.Valid() {
-		return cl.cred
+	if c.UserID == message.UserUnknown {
+		c.UserID = cl.cred.UserID
+	}
+	if c.Rolemask == 0 {
+		c.Rolemask = cl.cred.Rolemask
 	}
 	c.Rolemask |= message.RoleLocal
 	return c
