@@ -7,8 +7,13 @@ func jobCommands() []command {
 	return []command{
 		{"run", submitting, pyStyle, "run a job and attach to it", newRun},
 		{"submit", submitting, pyStyle, "submit jobs and print their ids", newSubmit},
+		{"bulksubmit", submitting, pyStyle, "submit a job for every input", newBulksubmit},
 		{"jobs", jobs, pyStyle, "list jobs", newJobs},
 		{"cancel", jobs, pyStyle, "cancel jobs", newCancel},
+		{"pgrep", jobs, pyStyle, "find jobs by name or range of ids", newPgrep},
+		{"pkill", jobs, pyStyle, "cancel jobs by name or range of ids", newPkill},
+		{"update", jobs, pyStyle, "change attributes of a job", newUpdate},
+		{"watch", jobs, pyStyle, "follow the output of jobs", newWatch},
 		{"job", jobs, cStyle, "attach to, query and change single jobs", newJob},
 	}
 }
