@@ -2,7 +2,11 @@
 
 package rpc
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"github.com/go-json-experiment/json/jsontext"
+
+	"goflux/jobid"
+)
 
 // The content service (RFC 10). The payloads of load, store and validate, here
 // and of content-backing, are raw: a blob, or the bytes of its hash.
@@ -77,6 +81,41 @@ type ContentBlob struct {
 // leader: what [ContentCommit] Roots last said.
 type ContentRoots struct {
 	Roots map[string][]byte
+}
+
+// ContentJobsGet is content.jobs-get, which the leader answers: what is kept of
+// jobs, a page at a time. Of is "active", "ended", or "put" for those that came
+// by content.jobs-put and have not been taken over. The page begins after the
+// id After.
+type ContentJobsGet struct {
+	Of    string   `json:"of"`
+	After jobid.ID `json:"after,omitzero"`
+	// Brief leaves out the keys.
+	Brief bool `json:"brief,omitzero"`
+}
+
+// ContentJobs answers ContentJobsGet, in ascending order of ids; without jobs
+// when there are none left.
+type ContentJobs struct {
+	Jobs []ContentJob `json:"jobs"`
+}
+
+// ContentJob is what is kept of a job, as RFC 16 has it in the KVS: Keys are
+// below the job's directory.
+type ContentJob struct {
+	ID     jobid.ID          `json:"id"`
+	UserID uint32            `json:"userid,omitzero"`
+	Keys   map[string][]byte `json:"keys,omitzero"`
+	// Guest is the blobref of a directory whose entries are below guest, too.
+	Guest string `json:"guest,omitzero"`
+	// Damage says what could not be read.
+	Damage string `json:"damage,omitzero"`
+}
+
+// ContentJobsPut is content.jobs-put, which the leader answers: keys of jobs
+// that the job services are to take over when they start.
+type ContentJobsPut struct {
+	Jobs []ContentJob `json:"jobs"`
 }
 
 // ContentMark is content-backing.mark: hashes are blobrefs.

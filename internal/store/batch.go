@@ -62,6 +62,20 @@ func (b *Batch) DropJob(id uint64) { b.addJob(func(t *txn) error { return t.drop
 // ignored.
 func (b *Batch) PurgeJobs(ids ...uint64) { b.add(func(t *txn) error { return t.purgeJobs(ids) }) }
 
+// ImportJob keeps a key of a job of another instance until the job services
+// take it over (see [Store.Imports]). A key that is there already is replaced.
+func (b *Batch) ImportJob(id uint64, name string, data []byte) {
+	b.add(func(t *txn) error {
+		return t.exec("INSERT INTO goflux_import(id,name,data) VALUES (?,?,?) ON CONFLICT(id,name) DO UPDATE SET data = excluded.data",
+			int64(id), name, pack(data))
+	})
+}
+
+// DropImport forgets what [Batch.ImportJob] kept of a job.
+func (b *Batch) DropImport(id uint64) {
+	b.add(func(t *txn) error { return t.exec("DELETE FROM goflux_import WHERE id = ?", int64(id)) })
+}
+
 // SetMeta sets a value of the instance: queue state, the job id high-water
 // mark. A nil value deletes the key.
 func (b *Batch) SetMeta(key string, value []byte) {
@@ -93,5 +107,6 @@ func (b *Batch) SweepObjects(s Sweep, out *SweepResult) {
 	b.add(func(t *txn) error { return t.sweepObjects(s, out) })
 }
 
-// Truncate deletes all content objects and checkpoints.
+// Truncate deletes all content objects and checkpoints, and all jobs unless
+// [Store.Recover] has been called: those are in a service's hands.
 func (b *Batch) Truncate() { b.add(func(t *txn) error { return t.truncate() }) }

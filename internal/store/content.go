@@ -37,16 +37,33 @@ func (t *txn) putCheckpoint(value string, replace bool) error {
 		int64(t.s.maxCheckpts))
 }
 
+// truncate empties the content tables. What no job service has taken in hand
+// since Open goes with them: it belonged to the content that is gone.
 func (t *txn) truncate() error {
 	t.epoch, t.advancing = 0, 0
-	for _, q := range []string{
-		"DELETE FROM objects", "DELETE FROM checkpt_v2", "DELETE FROM sqlite_sequence WHERE name = 'checkpt_v2'",
-	} {
-		if err := t.exec(q); err != nil {
+	tables := []string{"objects", "checkpt_v2"}
+	if t.s.recovered != nil {
+		tables = append(tables, "goflux_journal", "goflux_active", "goflux_chunk", "goflux_job", "goflux_tally", "goflux_import")
+		t.forgetJobs()
+	}
+	for _, table := range tables {
+		if err := t.exec("DELETE FROM " + table); err != nil {
 			return err
 		}
 	}
-	return nil
+	return t.exec("DELETE FROM sqlite_sequence WHERE name = 'checkpt_v2'")
+}
+
+// forgetJobs stages a store without jobs.
+func (t *txn) forgetJobs() {
+	for id := range t.s.active {
+		t.jobs[id] = nil
+	}
+	t.jobs[0] = &activeJob{}
+	t.records, t.journalBytes = nil, 0
+	clear(t.touched)
+	clear(t.tally)
+	t.forgot = true
 }
 
 func (t *txn) markObjects(epoch int64, hashes []string, marked *int) error {
@@ -115,17 +132,6 @@ func (s *Store) Load(hash string) (data []byte, err error) {
 		return nil, syscall.ENOENT
 	}
 	return data, nil
-}
-
-// HasObject reports whether an object is there. It blocks for the disk.
-func (s *Store) HasObject(hash string) (found bool, err error) {
-	err = s.reader("looking for an object", func(c *conn) error {
-		return query(c, "SELECT 1 FROM objects WHERE hash = ? LIMIT 1", func(*stmt) bool {
-			found = true
-			return false
-		}, hash)
-	})
-	return found, err
 }
 
 // Checkpoint is a stored checkpoint: its id and its JSON (RFC 11).

@@ -18,6 +18,8 @@ import (
 // goflux_job:     finished jobs; the index holds every column one filters by,
 // so a filter that matches little reads no job records.
 // goflux_tally:   finished jobs counted by queue and result.
+// goflux_import:  keys of jobs of another instance, until the job services take
+// them over.
 const schema = `
 CREATE TABLE IF NOT EXISTS objects(
   hash BLOB PRIMARY KEY,
@@ -69,6 +71,12 @@ CREATE TABLE IF NOT EXISTS goflux_tally(
   n INTEGER,
   PRIMARY KEY(queue, result)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS goflux_import(
+  id INTEGER,
+  name TEXT,
+  data BLOB,
+  PRIMARY KEY(id, name)
+);
 `
 
 // migrate brings the tables of an older or fresh file up to date.

@@ -20,6 +20,7 @@ type txn struct {
 	touched  map[streamKey]struct{} // streams appended to
 	meta     map[string][]byte
 	tally    map[tallyKey]int64
+	forgot   bool // all jobs
 }
 
 type tallyKey struct {
@@ -83,6 +84,9 @@ func (t *txn) publish() {
 		}
 	}
 	t.s.state = t.counters
+	if t.forgot {
+		t.s.recovered = &Recovered{}
+	}
 }
 
 func (t *txn) exec(query string, args ...any) error { return exec(t.s.write, query, args...) }

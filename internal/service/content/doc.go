@@ -13,5 +13,9 @@
 // What comes from the backing store is checked against its hash: a damaged blob
 // is an error (EIO), never wrong data.
 //
+// Jobs are no content here but records in the store. For those who dump an
+// instance, restore one or look for what refers to content, the leader's service
+// hands them out and takes them in (content.jobs-get, content.jobs-put).
+//
 // All methods are for the instance owner, statistics for everyone.
 package content

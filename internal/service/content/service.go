@@ -27,6 +27,8 @@ func Service() *service.Registration {
 			service.Raw("content.checkpoint-get", service.Owner, (*content).checkpointGet),
 			service.Deferred("content.checkpoint-put", service.Owner, (*content).checkpointPut),
 			service.Deferred("content.commit", service.Owner, (*content).commit),
+			service.Deferred("content.jobs-get", service.Owner, (*content).jobsGet),
+			service.Deferred("content.jobs-put", service.Owner, (*content).jobsPut),
 		},
 	}
 }

@@ -4,6 +4,7 @@ package contentsqlite
 
 import (
 	"context"
+	"strings"
 	"syscall"
 	"time"
 
@@ -88,15 +89,29 @@ func (b *backing) configure(opt options) error {
 		return err
 	}
 	if opt.truncate {
-		var all store.Batch
-		all.Truncate()
-		if err := b.store.CommitWait(&all); err != nil {
+		if err := b.truncate(); err != nil {
 			return err
 		}
 	}
 	journal, synchronous := b.store.Modes()
 	b.h.Log().Debug(b.store.Path() + " journal_mode=" + journal + " synchronous=" + synchronous)
 	return nil
+}
+
+// truncate begins anew: no objects, and no roots that refer to them.
+func (b *backing) truncate() error {
+	meta, err := b.store.Meta()
+	if err != nil {
+		return err
+	}
+	var all store.Batch
+	all.Truncate()
+	for key := range meta {
+		if strings.HasPrefix(key, rootPrefix) {
+			all.SetMeta(key, nil)
+		}
+	}
+	return b.store.CommitWait(&all)
 }
 
 // Start implements service.Starter: content learns where to store.
@@ -237,15 +252,16 @@ func (b *backing) put(c *service.Call) {
 	b.then(c, func() any { return hash })
 }
 
+// validate tells whether an object is there and what its hash says it is.
 func (b *backing) validate(c *service.Call) {
 	hash, ok := b.hashOf(c)
 	if !ok {
 		return
 	}
 	b.off(c, func() (any, error) {
-		found, err := b.store.HasObject(hash)
-		if err == nil && !found {
-			err = syscall.ENOENT
+		data, err := b.store.Load(hash)
+		if err == nil && string(b.hash.Digest(data)) != hash {
+			err = message.Errorf(syscall.EIO, "the object does not match its hash")
 		}
 		return []byte{}, err
 	})

@@ -70,7 +70,7 @@ func TestStoreAndLoad(t *testing.T) {
 		if err != nil || !bytes.Equal(m.Payload(), digest(data)) {
 			t.Fatalf("store of %d bytes: %x %v", len(data), m.Payload(), err)
 		}
-		if ok, _ := st.HasObject(string(digest(data))); !ok {
+		if _, err := st.Load(string(digest(data))); err != nil {
 			t.Errorf("%d bytes answered before they were durable", len(data))
 		}
 		for _, topic := range []string{"content.load", "content-backing.load"} {

@@ -94,7 +94,7 @@ func TestFollowerContent(t *testing.T) {
 	if m, err := c.Call("content.store", data); err != nil || !bytes.Equal(m.Payload(), hash) {
 		t.Fatalf("store: %v", err)
 	}
-	if ok, _ := i.st.HasObject(string(hash)); !ok {
+	if _, err := i.st.Load(string(hash)); err != nil {
 		t.Error("answered before it was durable on the leader")
 	}
 	if _, err := c.Call("content.dropcache", nil); err != nil {
