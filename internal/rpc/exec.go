@@ -23,6 +23,9 @@ type AgentLaunch struct {
 	Jobspec   *jobspec.Jobspec `json:"jobspec"`
 	R         jsontext.Value   `json:"R"`
 	Reattach  bool             `json:"reattach,omitzero"`
+	// Lasting says that the instance comes back after a restart: the shell is
+	// to wait for its broker when that goes away.
+	Lasting bool `json:"lasting,omitzero"`
 }
 
 // AgentEvent answers job-agent.launch: type is started (with pid), log (what
@@ -33,6 +36,13 @@ type AgentEvent struct {
 	Status int    `json:"status,omitzero"`
 	Stream string `json:"stream,omitzero"`
 	Data   string `json:"data,omitzero"`
+}
+
+// AgentForget is job-agent.forget: how the job's shell ended is recorded, the
+// node need not keep it any longer.
+type AgentForget struct {
+	ID      jobid.ID `json:"id"`
+	Attempt int      `json:"attempt"`
 }
 
 // AgentKill is job-agent.kill: signal a job's shell on this node; with Group

@@ -10,7 +10,7 @@ import (
 )
 
 // JobSubmit is job-ingest.submit: J is the signed jobspec (RFC 15), flags are
-// 1 debug, 2 waitable, 4 novalidate.
+// 1 signed, 2 debug, 4 waitable, 8 novalidate.
 type JobSubmit struct {
 	J       string `json:"J"`
 	Urgency int    `json:"urgency"`
@@ -360,6 +360,9 @@ type JobStreamAppend struct {
 	Attempt int      `json:"attempt"`
 	Stream  string   `json:"stream"`
 	Data    string   `json:"data"`
+	// Seq counts the writer's requests for the stream from 1, so that one sent
+	// again after a broken connection is not taken twice; 0: not counted.
+	Seq uint64 `json:"seq,omitzero"`
 }
 
 // JobGuest is job-info.guest: the execution service has made the job's guest

@@ -32,6 +32,13 @@ type appender struct {
 	// failed is told of lines that were refused.
 	failed func(err error)
 
+	seq uint64 // of the request under way, when the link may break
+	// batch is how long lines may wait for company. Without, they go at once;
+	// with now set, everything there is does.
+	batch time.Duration
+	now   bool
+	timer *timer
+
 	pending []byte
 	sending []byte
 	waiting []func() // to be called when there is room
@@ -67,9 +74,9 @@ func (a *appender) add(name string, context any) {
 	}
 }
 
-// flush sends what is pending, unless a request is under way.
+// flush sends what is pending, unless a request is under way or it may wait.
 func (a *appender) flush() {
-	if a.sending != nil || len(a.pending) == 0 || a.dead {
+	if a.sending != nil || len(a.pending) == 0 || a.dead || a.putOff() {
 		return
 	}
 	n := len(a.pending)
@@ -84,12 +91,29 @@ func (a *appender) flush() {
 	if a.pending = a.pending[n:]; len(a.pending) == 0 {
 		a.pending = nil
 	}
+	if a.link.reconnect {
+		a.seq++
+	}
 	a.transmit()
+}
+
+// putOff reports whether what is pending waits for more.
+func (a *appender) putOff() bool {
+	if a.batch == 0 || a.now || len(a.pending) >= appendBatch || a.link.parting {
+		a.now = false
+		a.timer.stop()
+		a.timer = nil
+		return false
+	}
+	if a.timer == nil {
+		a.timer = a.link.after(a.batch, func() { a.now = true })
+	}
+	return true
 }
 
 func (a *appender) transmit() {
 	sent := a.sending
-	req := rpc.JobStreamAppend{ID: a.id, Attempt: a.attempt, Stream: a.stream, Data: string(sent)}
+	req := rpc.JobStreamAppend{ID: a.id, Attempt: a.attempt, Stream: a.stream, Data: string(sent), Seq: a.seq}
 	a.link.rpc("job-info.stream-append", flux.NodeAny, req, func(_ *flux.Message, err error) {
 		if err != nil {
 			a.failed(err)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"goflux/internal/install"
 	"goflux/internal/message"
@@ -24,10 +25,13 @@ func Registration() *service.Registration {
 		Name: "job-agent", Builtin: true,
 		Methods: []service.Method{
 			service.Deferred("job-agent.launch", service.Owner, (*agent).launch),
+			service.Unary("job-agent.forget", service.Owner, (*agent).forget),
 			service.Unary("job-agent.kill", service.Owner, (*agent).kill),
 		},
 		New: func(h service.Host, _ []string) (any, error) {
-			return &agent{h: h, reaper: process.NewReaper(), shells: map[jobid.ID]*shell{}}, nil
+			a := &agent{h: h, reaper: process.NewReaper(), shells: map[jobid.ID]*shell{}}
+			a.adopt()
+			return a, nil
 		},
 	}
 }
@@ -46,6 +50,10 @@ type shell struct {
 	dir     string
 	pid     int
 	call    *service.Call // who asked for it and is told how it ends
+	// over says that it has ended, with status; it is kept until the leader
+	// has recorded that.
+	over   bool
+	status int
 }
 
 // Files in a job's directory, beside the shell's exit record.
@@ -66,9 +74,14 @@ func (a *agent) launch(c *service.Call, req *rpc.AgentLaunch) {
 		return
 	}
 	a.term = max(a.term, req.Term)
-	if s := a.shells[req.ID]; s != nil {
+	// A launch that is asked for once more, by a leader that has restarted, is
+	// the same launch: no job runs twice in one attempt.
+	if s := a.shells[req.ID]; s != nil && req.Attempt <= s.attempt {
 		s.call = c
 		c.Respond(rpc.AgentEvent{Type: "started", Pid: s.pid})
+		if s.over {
+			a.exited(s, s.status)
+		}
 		return
 	}
 	if req.Reattach {
@@ -99,8 +112,8 @@ func (a *agent) check(c *service.Call, req *rpc.AgentLaunch) error {
 		return message.Errorf(syscall.ESTALE, "launch of job %s is of an earlier leader", req.ID)
 	case s != nil && req.Attempt < s.attempt:
 		return message.Errorf(syscall.ESTALE, "launch of job %s is of an earlier attempt", req.ID)
-	case s != nil && !req.Reattach:
-		return message.Errorf(syscall.EEXIST, "job %s has a shell on this node already", req.ID)
+	case s != nil && req.Attempt > s.attempt && !s.over:
+		return message.Errorf(syscall.EEXIST, "job %s has a shell of an earlier attempt on this node", req.ID)
 	case req.Jobspec == nil || req.R == nil:
 		return message.Errorf(syscall.EPROTO, "launch of job %s: jobspec or R is missing", req.ID)
 	}
@@ -109,8 +122,8 @@ func (a *agent) check(c *service.Call, req *rpc.AgentLaunch) error {
 
 // start makes the job's directory and starts the shell.
 func (a *agent) start(req *rpc.AgentLaunch) (*shell, error) {
-	rundir, _ := a.h.Attr("rundir")
-	dir := filepath.Join(rundir, "jobs", fmt.Sprintf("%s-%d", req.ID.F58ASCII(), a.h.Rank()))
+	parent, suffix := a.jobDirs()
+	dir := filepath.Join(parent, req.ID.F58ASCII()+suffix)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, message.Errorf(message.Errno(err), "making the job's directory: %v", err)
 	}
@@ -131,8 +144,12 @@ func (a *agent) start(req *rpc.AgentLaunch) (*shell, error) {
 	if program == "" {
 		program = install.Shell()
 	}
+	args := []string{program}
+	if req.Lasting {
+		args = append(args, "--reconnect")
+	}
 	p, err := process.Start(&process.Spec{
-		Args: []string{program, req.ID.Dec()}, Env: a.environ(req, dir), Dir: "/",
+		Args: append(args, req.ID.Dec()), Env: a.environ(req, dir), Dir: "/",
 		Stdout: process.File(out), Stderr: process.File(out), Session: true,
 	})
 	if err != nil {
@@ -140,6 +157,9 @@ func (a *agent) start(req *rpc.AgentLaunch) (*shell, error) {
 		return nil, message.Errorf(message.Errno(err), "%s: %s", program, message.ErrnoText(message.Errno(err)))
 	}
 	s.pid = p.Pid
+	if err := writePid(dir, p.Pid); err != nil {
+		a.h.Log().Error("a restarted broker will not find the shell", "jobid", req.ID.F58(), "err", err)
+	}
 	return s, nil
 }
 
@@ -190,14 +210,39 @@ var private = map[string]bool{
 	"FLUX_TASK_RANK": true, "FLUX_TASK_LOCAL_ID": true, "NOTIFY_SOCKET": true, "LISTEN_FDS": true, "LISTEN_PID": true,
 }
 
-// exited tells how a shell ended and tidies up after it.
+// keepOver is how long it is kept how a shell ended that nobody asks about.
+const keepOver = time.Hour
+
+// exited tells how a shell ended, and keeps it until the leader has recorded it.
 func (a *agent) exited(s *shell, status int) {
-	delete(a.shells, s.id)
+	if !s.over {
+		s.over, s.status = true, status
+		a.h.After(keepOver, func() { a.drop(s) })
+	}
+	if s.call == nil {
+		return
+	}
 	if log := tail(filepath.Join(s.dir, logFile)); log != "" {
 		s.call.Respond(rpc.AgentEvent{Type: "log", Stream: "stderr", Data: log})
 	}
 	s.call.Respond(rpc.AgentEvent{Type: "exited", Status: status})
 	s.call.End()
+	s.call = nil
+}
+
+func (a *agent) forget(_ *service.Call, req *rpc.AgentForget) (any, error) {
+	if s := a.shells[req.ID]; s != nil && s.over && s.attempt <= req.Attempt {
+		a.drop(s)
+	}
+	return nil, nil
+}
+
+// drop removes what is left of a shell.
+func (a *agent) drop(s *shell) {
+	if a.shells[s.id] != s {
+		return
+	}
+	delete(a.shells, s.id)
 	dir := s.dir
 	a.h.Go(func(context.Context) { os.RemoveAll(dir) }, nil)
 }
@@ -220,7 +265,7 @@ func tail(path string) string {
 
 func (a *agent) kill(_ *service.Call, req *rpc.AgentKill) (any, error) {
 	s := a.shells[req.ID]
-	if s == nil {
+	if s == nil || s.over {
 		return nil, syscall.ESRCH
 	}
 	if req.Signum <= 0 || req.Signum > 64 {

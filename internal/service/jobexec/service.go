@@ -23,7 +23,7 @@ func Registration() *service.Registration {
 	return &service.Registration{
 		Name: "job-exec", Methods: methods,
 		New: func(h service.Host, _ []string) (any, error) {
-			e := &exec{h: h, jobs: map[jobid.ID]*job{}, term: h.Now().UnixNano()}
+			e := &exec{h: h, jobs: map[jobid.ID]*job{}, began: h.Now(), term: h.Now().UnixNano()}
 			if err := e.Reconfigure(); err != nil {
 				return nil, err
 			}
@@ -42,10 +42,11 @@ var methods = []service.Method{
 }
 
 type exec struct {
-	h    service.Host
-	jobs map[jobid.ID]*job
-	term int64
-	conf config
+	h     service.Host
+	jobs  map[jobid.ID]*job
+	began time.Time
+	term  int64
+	conf  config
 }
 
 // job is a job in execution.
@@ -149,14 +150,44 @@ func (e *exec) launch(j *job, reattach bool) {
 	for i, rank := range j.ranks {
 		sh := &shell{rank: rank, shellRank: i}
 		j.shells[rank] = sh
-		e.h.Request(service.Request{
-			Topic: "job-agent.launch", NodeID: rank, Flags: message.FlagStreaming,
-			Payload: &rpc.AgentLaunch{
-				ID: j.id, Attempt: j.attempt, Term: e.term, UserID: j.userid, ShellRank: i,
-				Shell: program, Jobspec: j.spec, R: j.raw, Reattach: reattach,
-			},
-		}, func(m *message.Message) { e.agentEvent(j, sh, reattach, m) })
+		e.launchOn(j, sh, &rpc.AgentLaunch{
+			ID: j.id, Attempt: j.attempt, Term: e.term, UserID: j.userid, ShellRank: i,
+			Shell: program, Jobspec: j.spec, R: j.raw, Reattach: reattach, Lasting: e.lasting(),
+		})
 	}
+}
+
+// lasting says whether the instance comes back after a restart.
+func (e *exec) lasting() bool {
+	dir, _ := e.h.Attr("statedir")
+	cleanup, _ := e.h.Attr("statedir-cleanup")
+	return dir != "" && cleanup != "1"
+}
+
+const (
+	// afterRestart is how long after this service began a node that is not
+	// there yet may still come: the brokers of an instance restart together.
+	afterRestart = 2 * time.Minute
+	// relaunchPause is the time between attempts to reach it.
+	relaunchPause = 500 * time.Millisecond
+)
+
+// launchOn has one shell started, or found again.
+func (e *exec) launchOn(j *job, sh *shell, req *rpc.AgentLaunch) {
+	e.h.Request(service.Request{
+		Topic: "job-agent.launch", NodeID: sh.rank, Flags: message.FlagStreaming, Payload: req,
+	}, func(m *message.Message) {
+		unreachable := message.Errno(m.Err()) == syscall.EHOSTUNREACH
+		if unreachable && sh.pid == 0 && !sh.ended && e.h.Now().Sub(e.began) < afterRestart {
+			e.h.After(relaunchPause, func() {
+				if !sh.ended {
+					e.launchOn(j, sh, req)
+				}
+			})
+			return
+		}
+		e.agentEvent(j, sh, req.Reattach, m)
+	})
 }
 
 func (e *exec) agentEvent(j *job, sh *shell, reattach bool, m *message.Message) {
@@ -232,6 +263,8 @@ func (e *exec) shellLost(j *job, sh *shell, err error) {
 		if critical {
 			e.fatalError(j, fmt.Sprintf("node failure on %s (rank %d)", host, sh.rank))
 		}
+	case errno == syscall.ESRCH:
+		e.fatalError(j, fmt.Sprintf("the job's shell is not on %s (rank %d) any more", host, sh.rank))
 	case errno == syscall.ENOSYS:
 		e.fatalError(j, fmt.Sprintf("job-agent service is not loaded on %s (rank %d)", host, sh.rank))
 	default:
@@ -297,6 +330,25 @@ func (e *exec) report(j *job) {
 		e.log(j, "done", nil)
 	}
 	e.respond(j, "release", rpc.ExecData{Ranks: "all", Final: true})
+	e.forget(j)
+}
+
+// forget tells the nodes that how their shells ended is on record, when it is:
+// the job manager answers in the order in which it makes things durable.
+func (e *exec) forget(j *job) {
+	if len(j.ranks) == 0 {
+		return
+	}
+	e.h.Request(service.Request{Topic: "job-manager.sync", NodeID: message.NodeAny}, func(m *message.Message) {
+		if m.Err() != nil {
+			return
+		}
+		for _, rank := range j.ranks {
+			e.h.Request(service.Request{
+				Topic: "job-agent.forget", NodeID: rank, Payload: rpc.AgentForget{ID: j.id, Attempt: j.attempt},
+			}, nil)
+		}
+	})
 }
 
 func (e *exec) respond(j *job, kind string, data rpc.ExecData) {

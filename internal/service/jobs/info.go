@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -171,6 +172,15 @@ func (s *jobs) streamAppend(c *service.Call, req *rpc.JobStreamAppend) {
 		c.Fail(err)
 		return
 	}
+	r := s.records[req.ID]
+	if req.Seq != 0 {
+		if req.Seq <= r.seqs[req.Stream] { // sent again: the answer was lost
+			s.reply(c, nil)
+			return
+		}
+		r.noteSeq(req.Stream, req.Seq)
+		s.batch.SetField(uint64(req.ID), seqField+req.Stream, strconv.AppendUint(nil, req.Seq, 10))
+	}
 	data := []byte(req.Data)
 	s.batch.AppendStream(uint64(req.ID), req.Stream, data)
 	path := "guest." + req.Stream
@@ -179,6 +189,28 @@ func (s *jobs) streamAppend(c *service.Call, req *rpc.JobStreamAppend) {
 	}
 	s.after(func() { s.watch.event(req.ID, path, data) })
 	s.reply(c, nil)
+}
+
+// seqField, before a stream's name, is the field of an active job that has the
+// number of the last request for that stream.
+const seqField = "seq:"
+
+func (r *record) noteSeq(stream string, seq uint64) {
+	if r.seqs == nil {
+		r.seqs = map[string]uint64{}
+	}
+	r.seqs[stream] = seq
+}
+
+// restoreSeqs reads the numbers back from the fields of an active job.
+func (r *record) restoreSeqs(fields map[string][]byte) {
+	for name, b := range fields {
+		if stream, ok := strings.CutPrefix(name, seqField); ok {
+			if n, err := strconv.ParseUint(string(b), 10, 64); err == nil {
+				r.noteSeq(stream, n)
+			}
+		}
+	}
 }
 
 func (s *jobs) infoStats(*service.Call, *rpc.Empty) (any, error) {

@@ -19,6 +19,7 @@ import (
 // managerMethods is the authorisation table of job-manager.
 var managerMethods = []service.Method{
 	service.Unary("job-manager.getinfo", service.Owner, (*jobs).getInfo),
+	service.Deferred("job-manager.sync", service.Owner, (*jobs).sync),
 	service.Deferred("job-manager.raise", service.Guests, (*jobs).raise),
 	service.Deferred("job-manager.raiseall", service.Guests, (*jobs).raiseAll),
 	service.Deferred("job-manager.kill", service.Guests, (*jobs).kill),
@@ -82,6 +83,9 @@ func (s *jobs) raise(c *service.Call, req *rpc.JobRaise) {
 	s.m.RaiseWith(s.now(), j, job.Exception{Type: req.Type, Severity: req.Severity, Note: req.Note, UserID: c.Cred().UserID}, extra)
 	s.reply(c, nil)
 }
+
+// sync answers when all that was decided before it is durable.
+func (s *jobs) sync(c *service.Call, _ *rpc.Empty) { s.reply(c, nil) }
 
 // userUnknown stands for the jobs of all users.
 const userUnknown = message.UserUnknown

@@ -54,6 +54,7 @@ func (s *jobs) restore() error {
 			continue
 		}
 		s.adopt(j)
+		s.records[j.ID].restoreSeqs(a.Fields)
 		if j.State&job.Running != 0 {
 			running++
 		}

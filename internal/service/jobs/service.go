@@ -75,10 +75,11 @@ type jobs struct {
 
 // record is what the service keeps of an active job besides the machine's part.
 type record struct {
-	waiting   *service.Call // job-manager.wait
-	guest     string        // root of its guest namespace, when it is over
-	namespace bool          // it has a guest namespace
-	stored    bool          // its PutJob is in a batch
+	waiting   *service.Call     // job-manager.wait
+	guest     string            // root of its guest namespace, when it is over
+	namespace bool              // it has a guest namespace
+	stored    bool              // its PutJob is in a batch
+	seqs      map[string]uint64 // of the last request for a stream, by stream
 }
 
 func open(h service.Host, _ []string) (any, error) {
