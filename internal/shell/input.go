@@ -47,11 +47,15 @@ func (in *input) init() error {
 		opts.object("input"),
 		opts.str("input.stdin.type", &kind),
 		opts.str("input.stdin.path", &in.path),
-		opts.seconds("input.batch-timeout", &batch), // everything goes at once
+		opts.wait("input.batch-timeout", &batch),
 		opts.size("input.limit", inputLimitMost, &in.limit),
 	)
 	if err != nil {
 		return err
+	}
+	if in.s.leader() {
+		in.stream().batch = duration(batch)
+		in.s.log.debugf("input.util", "input batch timeout = %.3fs", batch)
 	}
 	switch kind {
 	case "service":
@@ -132,13 +136,14 @@ func (in *input) stdin(m *flux.Message, io *rpc.IO) error {
 		return err
 	}
 	if in.bytes += int64(len(data)); in.bytes > in.limit {
-		in.s.die(1, "input limit of %s exceeded", sizeText(in.limit))
+		in.s.die(1, "stdin exceeds %s limit. Try file input (flux submit --input=FILE) or redirect input to your command to avoid the KVS for large amounts of input", sizeText(in.limit))
 	}
 	if io.Stream == "" {
 		io.Stream = "stdin"
 	}
 	in.stream().add("data", io)
 	if io.EOF {
+		in.stream().now = true
 		in.end(ranks)
 	}
 	in.whenStarted(func() { in.spread(io, ranks) })

@@ -39,6 +39,7 @@ type brokerLink struct {
 	client  *flux.Client
 	up      bool
 	lost    error
+	parting bool // nothing is put off any more
 	calls   map[*call]bool
 	streams map[string]*appender
 }

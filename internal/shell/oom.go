@@ -7,6 +7,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"goflux/internal/message"
 )
 
 // oom tells the kernel how readily to kill the tasks when memory runs out (the
@@ -21,6 +23,9 @@ type oom struct {
 
 func (o *oom) init() error {
 	opts := o.s.job.opts
+	if err := opts.only("oom", "adjust"); err != nil {
+		return fmt.Errorf("oom option error: %w", err)
+	}
 	if opts.isSet("oom.adjust") {
 		o.adjust = new(int)
 		if err := opts.num("oom.adjust", o.adjust); err != nil {
@@ -42,7 +47,7 @@ func (o *oom) taskStarted(t *task) {
 	}
 	path := fmt.Sprintf("/proc/%d/oom_score_adj", t.proc.Pid)
 	if err := os.WriteFile(path, []byte(strconv.Itoa(*o.adjust)), 0); err != nil {
-		o.s.log.warnf("oom", "error adjusting OOM score: %v", err)
+		o.s.log.warnf("oom", "error adjusting OOM score: %s", message.ErrnoText(message.Errno(err)))
 	}
 }
 

@@ -5,6 +5,7 @@ package shell
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,6 +59,29 @@ func (o options) object(path string) error {
 	return nil
 }
 
+// only checks that an object has none but the given members.
+func (o options) only(path string, names ...string) error {
+	v := o.get(path)
+	if v == nil || v.Kind() != '{' {
+		return nil
+	}
+	var members map[string]jsontext.Value
+	if err := message.Unmarshal(v, &members); err != nil {
+		return err
+	}
+	var left []string
+	for name := range members {
+		if !slices.Contains(names, name) {
+			left = append(left, name)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	slices.Sort(left)
+	return fmt.Errorf("%d object item(s) left unpacked: %s", len(left), strings.Join(left, ", "))
+}
+
 // str stores an option in *dst, if set; it must be a string.
 func (o options) str(path string, dst *string) error {
 	return decode(o, path, dst, "a string")
@@ -109,6 +133,14 @@ func (o options) seconds(path string, dst *float64) error {
 		}
 	}
 	return fmt.Errorf("shell option %s is not a valid Flux Standard Duration: %s", path, v)
+}
+
+// wait is for a time that something may be put off: a number of seconds.
+func (o options) wait(path string, dst *float64) error {
+	if err := o.seconds(path, dst); err != nil || *dst < 0 {
+		return fmt.Errorf("invalid %s option", path)
+	}
+	return nil
 }
 
 // size is for a number of bytes: an integer, or text with a scale (1.5M).

@@ -62,8 +62,8 @@ func (o *output) open() {
 	}
 	b := o.backlog
 	o.backlog = nil
-	for _, c := range b {
-		o.log(c)
+	for _, c := range b { // they are from before there was a file to write to
+		o.stream().add("log", c)
 	}
 }
 
@@ -115,6 +115,8 @@ func (o *output) init() error {
 		return nil
 	}
 	o.sums.init(o.s, o.conf.limit)
+	o.stream().batch = o.conf.batch
+	o.s.log.debugf("output.kvs", "batch timeout = %.3fs", o.conf.batch.Seconds())
 	if o.s.plan.size() > 1 {
 		o.s.hold("output.service")
 		o.s.service.handle("write", handler(o.s, o.written))
@@ -291,7 +293,9 @@ func (o *output) send(name string, context any) {
 		}
 		o.credits += got.Credits
 		w := o.stalled
-		o.stalled = nil
+		if o.stalled = nil; len(w) > 0 {
+			o.s.log.debugf("output.client", "flow control start")
+		}
 		for _, fn := range w {
 			fn()
 		}
@@ -306,6 +310,9 @@ func (o *output) whenRoom(fn func()) {
 	case o.credits > 0:
 		fn()
 	default:
+		if len(o.stalled) == 0 {
+			o.s.log.debugf("output.client", "flow control stop")
+		}
 		o.stalled = append(o.stalled, fn)
 	}
 }

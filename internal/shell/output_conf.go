@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 )
 
 // Limits of what a job's output stream holds of one stream, in bytes. Where
@@ -27,6 +28,7 @@ const (
 type outputConf struct {
 	stdout, stderr streamConf
 	appends        bool // to files
+	batch          time.Duration
 	low, high      int
 	limit          int64
 }
@@ -52,12 +54,13 @@ func (c *outputConf) read(s *Shell) error {
 		opts.str("output.mode", &mode),
 		opts.num("output.client.lwm", &c.low),
 		opts.num("output.client.hwm", &c.high),
-		opts.seconds("output.batch-timeout", &batch), // everything goes at once, and what waits goes together
+		opts.wait("output.batch-timeout", &batch),
 		opts.size("output.limit", outputLimitMost, &c.limit),
 	)
 	if err != nil {
 		return err
 	}
+	c.batch = duration(batch)
 	if c.low < 0 || c.low >= c.high {
 		return fmt.Errorf("invalid client.lwm and/or client.hwm specified")
 	}

@@ -39,6 +39,7 @@ type slots struct {
 	cores, gpus int  // of one
 	byNode      bool // the jobspec asks for nodes
 	exclusive   bool
+	perResource bool // tasks are counted by resources
 }
 
 // makePlan places the tasks of a job, seen from the node of a broker rank.
@@ -91,6 +92,7 @@ func (p *plan) distribute(r *rset.R, j *jobspec.Jobspec) error {
 		return err
 	}
 	p.slots = countSlots(r, counts, len(p.nodes))
+	p.slots.perResource = per.kind != ""
 	switch per.kind {
 	case "":
 		return p.spread(taskCount(j, tp, p.slots), p.slots.cores)
@@ -194,7 +196,7 @@ func (p *plan) remap(m *taskmap.Map) error {
 // nodes and a number of tasks that N does not divide, it can only ask for
 // equal nodes. Each task then has the resources of one slot.
 func (p *plan) trim() {
-	if !p.slots.byNode || p.slots.exclusive || len(p.nodes) < 2 || p.slots.count <= p.ntasks {
+	if !p.slots.byNode || p.slots.exclusive || p.slots.perResource || len(p.nodes) < 2 || p.slots.count <= p.ntasks {
 		return
 	}
 	for i := range p.nodes {

@@ -125,7 +125,7 @@ func (s *Shell) initialize() error {
 	if err := s.applyTaskmap(); err != nil {
 		return err
 	}
-	s.plan.trim()
+	s.trim()
 	s.setEnvironment()
 	s.makeTasks()
 	s.plugins = builtins(s)
@@ -164,6 +164,18 @@ func (s *Shell) enterDir() {
 			s.hostname, s.dir, message.ErrnoText(message.Errno(err)))
 		s.dir = "/tmp"
 		s.must(os.Chdir(s.dir))
+	}
+}
+
+// trim leaves each task the resources of a slot, and says so.
+func (s *Shell) trim() {
+	cores, gpus := s.plan.me().cores, s.plan.me().gpus
+	s.plan.trim()
+	if now := s.plan.me().cores; !now.Equal(cores) {
+		s.log.warnf("", "%s: adjusted cores from %s to %s", s.hostname, cores, now)
+	}
+	if now := s.plan.me().gpus; !now.Equal(gpus) {
+		s.log.warnf("", "%s: adjusted gpus from %s to %s", s.hostname, gpus, now)
 	}
 }
 
@@ -260,6 +272,7 @@ func (s *Shell) cleanUp() {
 	if s.link == nil {
 		return
 	}
+	s.link.parting = true
 	if s.held > 0 && s.link.lost == nil {
 		late := false
 		s.after(partingTime, func() { late = true })

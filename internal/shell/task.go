@@ -226,7 +226,10 @@ func (t *task) settle() {
 }
 
 // tasksEnded is called when the last local task has ended.
-func (s *Shell) tasksEnded() { all(s, finisher.finish) }
+func (s *Shell) tasksEnded() {
+	s.link.parting = true
+	all(s, finisher.finish)
+}
 
 // kill signals a task, the whole of its process group.
 func (t *task) kill(sig syscall.Signal) error {

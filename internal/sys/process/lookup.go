@@ -44,12 +44,12 @@ func lookup(program, dir string, env []string) (string, error) {
 	return "", found
 }
 
-// executable reports with which errno execve(2) would refuse path, as far as
-// its mode tells.
+// executable reports why path cannot be executed, as far as its mode tells.
+// What cannot be seen, in a directory one may not enter, is not there.
 func executable(path string) error {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
-		return err
+		return syscall.ENOENT
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return syscall.EACCES
