@@ -32,7 +32,7 @@ func connect(ctx context.Context, uri string) (net.Conn, error) {
 	case "local":
 		return connectLocal(ctx, rest)
 	case "fd":
-		return connectFD(rest)
+		return connectFD(ctx, rest)
 	}
 	return nil, message.Errorf(syscall.ENOENT, "%s: there is no %s connector", uri, scheme)
 }
@@ -82,14 +82,22 @@ func welcome(ctx context.Context, nc net.Conn) error {
 	return nil
 }
 
-func connectFD(num string) (net.Conn, error) {
+func connectFD(ctx context.Context, num string) (net.Conn, error) {
 	fd, err := strconv.Atoi(num)
 	if err != nil {
 		return nil, message.Errorf(syscall.EINVAL, "fd://%s: not a file descriptor", num)
 	}
 	f := os.NewFile(uintptr(fd), "fd")
 	defer f.Close()
-	return net.FileConn(f)
+	nc, err := net.FileConn(f)
+	if err != nil {
+		return nil, err
+	}
+	if err := welcome(ctx, nc); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return nc, nil
 }
 
 // credFromEnv lets the owner send as somebody else, for tests.

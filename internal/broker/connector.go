@@ -213,7 +213,7 @@ func (cl *client) run() {
 	for _, req := range cl.track.Drain() {
 		cl.router.respond(req.ErrorResponse(syscall.ENOSYS))
 	}
-	cl.farewell()
+	farewell(cl.router, cl.id, cl.cred, cl.contacted)
 }
 
 // early are the requests that are served before the broker has joined its
@@ -265,11 +265,13 @@ func (cl *client) stamp(c message.Cred) message.Cred {
 	return c
 }
 
-func (cl *client) farewell() {
-	for k := range cl.contacted {
+// farewell tells services that the endpoint id, which sent them requests, has
+// gone away.
+func farewell(r *Router, id string, cred message.Cred, contacted map[contact]struct{}) {
+	for k := range contacted {
 		m := message.NewRequest(k.service+".disconnect", k.nodeID, nil)
-		m.Cred = cl.cred
+		m.Cred = cred
 		m.Flags |= message.FlagNoResponse | k.flags
-		cl.router.SendFrom(cl.id, m)
+		r.SendFrom(id, m)
 	}
 }

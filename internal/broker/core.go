@@ -54,9 +54,11 @@ var coreMethods = []service.Method{
 	service.Unary("log.clear", service.Owner, (*coreService).logClear),
 	service.Deferred("log.dmesg", service.Owner, (*coreService).logDmesg),
 	service.Deferred("log.cancel", service.Owner, (*coreService).logCancel),
-	service.Raw("log.disconnect", service.Guests, (*coreService).logDisconnect),
 	service.Deferred("module.load", service.Owner, (*coreService).moduleLoad),
 	service.Deferred("module.remove", service.Owner, (*coreService).moduleRemove),
+	service.Raw("module.status", service.Owner, (*coreService).moduleStatus),
+	service.Unary("module.debug", service.Owner, (*coreService).moduleDebug),
+	service.Deferred("module.trace", service.Owner, (*coreService).moduleTrace),
 	service.Unary("module.list", service.Guests, (*coreService).moduleList),
 }
 
@@ -186,7 +188,7 @@ func answer(c *service.Call, err error) {
 }
 
 func (s *coreService) moduleLoad(c *service.Call, req *rpc.ModuleLoad) {
-	s.b.Load(req.Path, req.Name, req.Args, func(err error) {
+	s.b.LoadModule(req, func(err error) {
 		s.h.Post(func() { answer(c, err) })
 	})
 }
@@ -199,4 +201,30 @@ func (s *coreService) moduleRemove(c *service.Call, req *rpc.ModuleRemove) {
 
 func (s *coreService) moduleList(*service.Call, *rpc.Empty) (any, error) {
 	return rpc.ModuleList{Mods: s.b.mods.List()}, nil
+}
+
+// moduleStatus is for modules that run as programs (RFC 5, Status Request).
+func (s *coreService) moduleStatus(c *service.Call) {
+	var req rpc.ModuleStatus
+	if err := c.Msg.Decode(&req); err != nil || req.Status == nil {
+		c.Fail(message.Errorf(syscall.EPROTO, "error decoding module.status request"))
+		return
+	}
+	s.b.mods.Status(c.Msg.Sender(), ModState(*req.Status), req.Errnum)
+	c.Respond(nil)
+}
+
+// moduleDebug holds back a module's messages, for tests.
+func (s *coreService) moduleDebug(_ *service.Call, req *rpc.ModuleDebug) (any, error) {
+	on := false
+	if req.Defer != nil {
+		on = *req.Defer
+	}
+	return nil, s.b.mods.Defer(req.Name, on)
+}
+
+// Disconnect forgets a client's streams.
+func (s *coreService) Disconnect(sender string) {
+	s.dmesg.Disconnect(sender, nil)
+	s.b.mods.traced.disconnect(sender)
 }

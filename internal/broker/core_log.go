@@ -64,7 +64,5 @@ func (s *coreService) logDmesg(c *service.Call, req *rpc.Dmesg) {
 
 func (s *coreService) logCancel(c *service.Call, req *rpc.Matchtag) { s.dmesg.Cancel(c, req.Matchtag) }
 
-func (s *coreService) logDisconnect(c *service.Call) { s.dmesg.Disconnect(c.Msg.Sender(), nil) }
-
 // logStats answers log.stats-get.
 func (s *coreService) logStats(*service.Call, *rpc.Empty) (any, error) { return s.b.log.Stats(), nil }

@@ -75,6 +75,7 @@ func (m *module) Request(req service.Request, fn func(*message.Message)) *servic
 		msg.Flags |= message.FlagUpstream
 	}
 	m.counts.Tx.add(message.TypeRequest)
+	m.traced.note("tx", m.name, msg)
 	if req.NoMatchtag {
 		m.router.SendFrom(m.uuid, msg)
 		return nil
@@ -109,6 +110,7 @@ func (m *module) newMatchtag() uint32 {
 // Send implements service.Host.
 func (m *module) Send(msg *message.Message) {
 	m.counts.Tx.add(msg.Type)
+	m.traced.note("tx", m.name, msg)
 	m.router.Send(msg)
 }
 

@@ -26,6 +26,8 @@ type mailbox struct {
 	wake   chan struct{} // capacity 1
 	room   sync.Cond
 	closed bool
+	held   []item // messages that wait while holding
+	holds  bool
 }
 
 func newMailbox() *mailbox {
@@ -41,6 +43,11 @@ func (b *mailbox) put(it item) bool {
 		b.mu.Unlock()
 		return false
 	}
+	if b.holds && it.msg != nil {
+		b.held = append(b.held, it)
+		b.mu.Unlock()
+		return true
+	}
 	b.items = append(b.items, it)
 	b.mu.Unlock()
 	select {
@@ -48,6 +55,18 @@ func (b *mailbox) put(it item) bool {
 	default:
 	}
 	return true
+}
+
+// hold keeps messages from the loop, or lets those go that were kept.
+func (b *mailbox) hold(on bool) {
+	b.mu.Lock()
+	b.holds = on
+	held := b.held
+	b.held = nil
+	b.mu.Unlock()
+	for _, it := range held {
+		b.put(it)
+	}
 }
 
 // take returns what has come in, all of it, and leaves spare in its place.
@@ -65,8 +84,8 @@ func (b *mailbox) close() []item {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
-	got := b.items
-	b.items = nil
+	got := append(b.items, b.held...)
+	b.items, b.held = nil, nil
 	b.room.Broadcast()
 	return got
 }

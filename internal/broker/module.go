@@ -51,6 +51,7 @@ type module struct {
 	box    *mailbox
 	log    *slog.Logger
 	track  track.Tracker // requests being served here
+	traced *tracers
 	ctx    context.Context
 	cancel context.CancelFunc
 	work   sync.WaitGroup
@@ -122,6 +123,7 @@ func newModule(w World, r *Router, reg *service.Registration, name, uuid string)
 		pending:   map[uint32]*pendingRequest{},
 		unmatched: map[string]func(*message.Message){},
 		onState:   func(*module, ModState, error) {},
+		traced:    &tracers{},
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	m.addMethods(reg, name)
@@ -237,6 +239,7 @@ func (m *module) Deliver(msg *message.Message) {
 		m.track.Request(msg)
 		m.lastRx.Store(time.Now().UnixNano())
 	}
+	m.traced.note("rx", m.name, msg)
 	if !m.box.put(item{msg: msg}) && msg.Type == message.TypeRequest {
 		m.refuse(msg)
 	}
@@ -269,6 +272,7 @@ func (m *module) handle(it item) {
 func (m *module) serve(msg *message.Message) {
 	c := service.NewCall(msg, func(r *message.Message) {
 		m.counts.Tx.add(message.TypeResponse)
+		m.traced.note("tx", m.name, r)
 		m.track.Response(r)
 		m.router.Send(r)
 	})

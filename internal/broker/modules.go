@@ -26,6 +26,7 @@ type Modules struct {
 	mu     sync.Mutex
 	loaded map[string]*loadedModule
 	groups map[string]*module
+	traced tracers
 }
 
 // loadedModule is an entry of the table: one name. Several of one group share
@@ -48,6 +49,7 @@ type runner interface {
 	Idle() time.Duration
 	Queues() (send, recv int)
 	Stop(cancel bool)
+	Defer(on bool)
 }
 
 func (m *module) ID() string { return m.uuid }
@@ -60,6 +62,9 @@ func (m *module) Queues() (send, recv int) { return 0, m.box.len() }
 
 // Stop implements runner; a loop cannot be cancelled otherwise.
 func (m *module) Stop(bool) { m.stop() }
+
+// Defer implements runner: messages wait while it is on.
+func (m *module) Defer(on bool) { m.box.hold(on) }
 
 // NewModules returns an empty module host.
 func NewModules(w World, r *Router, newUUID func() string) *Modules {
@@ -95,6 +100,7 @@ func (ms *Modules) Load(reg *service.Registration, name, path string, args []str
 	}
 	mod := newModule(ms.world, ms.router, reg, name, ms.newUUID())
 	mod.onState = func(m *module, s ModState, err error) { ms.stateChanged(m, s, err) }
+	mod.traced = &ms.traced
 	entry.mod = mod
 	ms.router.Attach(mod.uuid, mod)
 	if err := ms.addNames(entry); err != nil {
@@ -147,11 +153,82 @@ func (ms *Modules) join(mod *module, e *loadedModule, args []string) {
 	})
 }
 
-// Remove unloads name and calls done when it has exited. ENOENT when it is
-// not loaded, EINVAL for a builtin.
+// LoadExtern starts the module at path by a loader and calls done when it runs
+// or has failed. EEXIST when the name is taken.
+func (ms *Modules) LoadExtern(b *Broker, name, path, loader string, args []string, done func(error)) {
+	m := &extern{b: b, name: name, uuid: ms.newUUID(), loader: loader, contacted: map[contact]struct{}{}}
+	m.onState = ms.stateChanged
+	entry := &loadedModule{name: name, path: path, mod: m, ready: []func(error){done}}
+	ms.mu.Lock()
+	if ms.loaded[name] != nil {
+		ms.mu.Unlock()
+		done(syscall.EEXIST)
+		return
+	}
+	ms.router.Attach(m.uuid, m)
+	err := ms.router.AddService(name, m.uuid)
+	if err == nil {
+		ms.loaded[name] = entry
+		err = b.startExtern(m, path, args) // its end is reported later, off this goroutine
+	}
+	if err != nil {
+		delete(ms.loaded, name)
+		ms.router.Detach(m.uuid)
+		ms.mu.Unlock()
+		done(err)
+		return
+	}
+	ms.mu.Unlock()
+	ms.world.Logger("broker").Debug("insmod " + name)
+}
+
+// find returns the entry of a name, or of a path. It is called with the lock
+// held.
+func (ms *Modules) find(name string) *loadedModule {
+	if e := ms.loaded[name]; e != nil {
+		return e
+	}
+	for _, e := range ms.loaded {
+		if e.path == name && !e.builtin {
+			return e
+		}
+	}
+	return nil
+}
+
+// Status takes a module's report about itself. Senders that are no modules are
+// let be, so that modules can be tried out without a broker.
+func (ms *Modules) Status(uuid string, s ModState, errnum int) {
+	ms.mu.Lock()
+	var m *extern
+	for _, e := range ms.loaded {
+		if x, ok := e.mod.(*extern); ok && x.uuid == uuid {
+			m = x
+		}
+	}
+	ms.mu.Unlock()
+	if m != nil {
+		m.status(s, errnum)
+	}
+}
+
+// Defer holds a module's messages back, or lets them go. ENOENT.
+func (ms *Modules) Defer(name string, on bool) error {
+	ms.mu.Lock()
+	e := ms.find(name)
+	ms.mu.Unlock()
+	if e == nil {
+		return syscall.ENOENT
+	}
+	e.mod.Defer(on)
+	return nil
+}
+
+// Remove unloads name, or the module of that path, and calls done when it has
+// exited. ENOENT when it is not loaded, EINVAL for a builtin.
 func (ms *Modules) Remove(name string, cancel bool, done func(error)) {
 	ms.mu.Lock()
-	e := ms.loaded[name]
+	e := ms.find(name)
 	switch {
 	case e == nil:
 		ms.mu.Unlock()

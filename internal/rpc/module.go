@@ -60,3 +60,15 @@ type ModuleTraced struct {
 	Errnum      int            `json:"errnum,omitzero"`
 	Errstr      string         `json:"errstr,omitzero"`
 }
+
+// ModuleStatus is module.status (RFC 5, Status Request).
+type ModuleStatus struct {
+	Status *int `json:"status"`
+	Errnum int  `json:"errnum,omitzero"`
+}
+
+// ModuleDebug is module.debug: Defer holds a module's messages back.
+type ModuleDebug struct {
+	Name  string `json:"name"`
+	Defer *bool  `json:"defer,omitzero"`
+}
