@@ -352,11 +352,21 @@ func (s *jobs) eventlogWatch(c *service.Call, req *rpc.JobInfoWatch) {
 		c.Fail(message.Errorf(syscall.EPROTO, "eventlog-watch request rejected with invalid flag"))
 		return
 	}
+	// What is in the log now is sent when it is durable. What is added later
+	// comes by the watch, so it must not be read then.
+	var log []byte
+	if j := s.m.Job(req.ID); j != nil {
+		log = j.Log
+	}
 	s.after(func() {
 		j, err := s.seen(c, req.ID)
 		if err != nil {
 			c.Fail(err)
 			return
+		}
+		live := log != nil
+		if !live {
+			log = j.Log
 		}
 		active := s.m.Job(req.ID) != nil
 		switch name, _ := streamOf(req.Path); name {
@@ -364,7 +374,7 @@ func (s *jobs) eventlogWatch(c *service.Call, req *rpc.JobInfoWatch) {
 			s.watchStream(c, req, name, active)
 		default:
 			if req.Path == "eventlog" {
-				s.watchLog(c, j, active, req.Flags)
+				s.watchLog(c, req, log, live)
 				return
 			}
 			s.watchKVS(c, req, j, active)
@@ -372,17 +382,17 @@ func (s *jobs) eventlogWatch(c *service.Call, req *rpc.JobInfoWatch) {
 	})
 }
 
-// watchLog follows the job's event log, which is in memory while it is active.
-func (s *jobs) watchLog(c *service.Call, j *job.Job, active bool, flags int) {
-	sendLines(c, j.Log)
-	if flags&watchSentinel != 0 {
+// watchLog follows the job's event log, of which log has been written so far.
+func (s *jobs) watchLog(c *service.Call, req *rpc.JobInfoWatch, log []byte, live bool) {
+	sendLines(c, log)
+	if req.Flags&watchSentinel != 0 {
 		sendSentinel(c)
 	}
-	if !active {
+	if !live {
 		c.End()
 		return
 	}
-	s.watch.add(c, &watching{key: logKey{j.ID, "eventlog"}, offset: int64(len(j.Log))})
+	s.watch.add(c, &watching{key: logKey{req.ID, "eventlog"}, offset: int64(len(log))})
 }
 
 // watchStream follows one of the job's streams, which are in the store.

@@ -98,23 +98,34 @@ func (s *jobs) eventsJournal(c *service.Call, req *rpc.JobsJournal) {
 		return
 	}
 	f := journalFilter{req.Allow, req.Deny}
+	// Of the active jobs, what is in their logs now: what is added later comes
+	// as events.
+	active := map[uint64]bool{}
+	var backlog []rpc.JobEvents
+	for j := range s.m.Jobs {
+		active[uint64(j.ID)] = true
+		backlog = append(backlog, rpc.JobEvents{ID: j.ID, Events: f.filter(j.Log), Jobspec: redacted(j), R: j.R})
+	}
 	s.after(func() {
-		if req.Full && s.store != nil {
-			s.journalHistory(c, f)
+		if req.Full {
+			s.journalHistory(c, f, active)
 		}
-		for j := range s.m.Jobs {
-			c.Respond(&rpc.JobEvents{ID: j.ID, Events: f.filter(j.Log), Jobspec: redacted(j), R: j.R})
+		for i := range backlog {
+			c.Respond(&backlog[i])
 		}
 		c.Respond(&rpc.JobEvents{ID: rpc.JobEventsSentinel, Events: []jsontext.Value{}})
 		s.journal.streams.Add(c, f)
 	})
 }
 
-// journalHistory sends the events of the jobs that have ended.
-func (s *jobs) journalHistory(c *service.Call, f journalFilter) {
+// journalHistory sends the events of the jobs that have ended, but for those
+// that were active a moment ago.
+func (s *jobs) journalHistory(c *service.Call, f journalFilter, but map[uint64]bool) {
 	var ids []uint64
 	err := s.store.FinishedJobs(store.JobQuery{}, func(j *store.FinishedJob) bool {
-		ids = append(ids, j.ID)
+		if !but[j.ID] {
+			ids = append(ids, j.ID)
+		}
 		return true
 	})
 	if err != nil {
