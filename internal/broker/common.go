@@ -70,11 +70,15 @@ func (m *module) stats(c *service.Call) {
 }
 
 func (m *module) clearStats(c *service.Call) {
+	m.zeroStats()
+	c.Respond(nil)
+}
+
+func (m *module) zeroStats() {
 	if s, ok := m.inst.(service.StatsClearer); ok {
 		s.ClearStats()
 	}
 	m.counts = msgCounts{}
-	c.Respond(nil)
 }
 
 func (m *module) rusage(c *service.Call) {

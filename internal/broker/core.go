@@ -203,14 +203,17 @@ func (s *coreService) moduleList(*service.Call, *rpc.Empty) (any, error) {
 	return rpc.ModuleList{Mods: s.b.mods.List()}, nil
 }
 
-// moduleStatus is for modules that run as programs (RFC 5, Status Request).
+// errStatus refuses a report that cannot be read.
+var errStatus = message.Errorf(syscall.EPROTO, "error decoding module.status request")
+
+// moduleStatus answers those who report about themselves without being modules,
+// so that modules can be tried out without a broker (RFC 5, Status Request).
 func (s *coreService) moduleStatus(c *service.Call) {
 	var req rpc.ModuleStatus
 	if err := c.Msg.Decode(&req); err != nil || req.Status == nil {
-		c.Fail(message.Errorf(syscall.EPROTO, "error decoding module.status request"))
+		c.Fail(errStatus)
 		return
 	}
-	s.b.mods.Status(c.Msg.Sender(), ModState(*req.Status), req.Errnum)
 	c.Respond(nil)
 }
 

@@ -15,6 +15,7 @@ import (
 	"goflux/internal/install"
 	"goflux/internal/link"
 	"goflux/internal/message"
+	"goflux/internal/rpc"
 	"goflux/internal/track"
 )
 
@@ -139,6 +140,7 @@ func (m *extern) Deliver(msg *message.Message) {
 func (m *extern) pass(msg *message.Message) {
 	if msg.Type == message.TypeRequest {
 		m.track.Request(msg)
+		msg = msg.PushRoute(m.b.uuid) // the hop from the broker to the module
 	}
 	m.b.mods.traced.note("rx", m.name, msg)
 	_ = m.stream.Send(msg) // a program that is gone is noticed by wait
@@ -173,9 +175,14 @@ func (m *extern) read() {
 		switch msg.Type {
 		case message.TypeRequest:
 			if len(msg.Routes) == 0 {
+				if msg.Topic == "module.status" {
+					m.report(msg)
+					continue
+				}
 				m.note(msg)
 			}
 		case message.TypeResponse:
+			msg, _ = msg.PopRoute()
 			m.track.Response(msg)
 		case message.TypeEvent:
 			msg.Sequence = 0
@@ -183,6 +190,21 @@ func (m *extern) read() {
 			continue
 		}
 		m.b.router.SendWait(m.uuid, msg)
+	}
+}
+
+// report takes the module's report about itself in its place among what it
+// sends: the last must have been heard when its program ends.
+func (m *extern) report(msg *message.Message) {
+	var req rpc.ModuleStatus
+	answer := msg.Response()
+	if err := msg.Decode(&req); err != nil || req.Status == nil {
+		answer = msg.ErrorResponse(errStatus)
+	} else {
+		m.status(ModState(*req.Status), req.Errnum)
+	}
+	if !msg.Is(message.FlagNoResponse) {
+		m.Deliver(answer)
 	}
 }
 

@@ -149,6 +149,7 @@ func (m *module) start(args []string) { go m.run(args) }
 func (m *module) run(args []string) {
 	defer close(m.exited)
 	defer m.crashed()
+	m.Subscribe(m.name+".stats-clear", func(*message.Message) { m.zeroStats() })
 	inst, err := m.reg.New(m, args)
 	if err != nil {
 		m.Fail(err)

@@ -196,22 +196,6 @@ func (ms *Modules) find(name string) *loadedModule {
 	return nil
 }
 
-// Status takes a module's report about itself. Senders that are no modules are
-// let be, so that modules can be tried out without a broker.
-func (ms *Modules) Status(uuid string, s ModState, errnum int) {
-	ms.mu.Lock()
-	var m *extern
-	for _, e := range ms.loaded {
-		if x, ok := e.mod.(*extern); ok && x.uuid == uuid {
-			m = x
-		}
-	}
-	ms.mu.Unlock()
-	if m != nil {
-		m.status(s, errnum)
-	}
-}
-
 // Defer holds a module's messages back, or lets them go. ENOENT.
 func (ms *Modules) Defer(name string, on bool) error {
 	ms.mu.Lock()
@@ -330,7 +314,7 @@ func (ms *Modules) RemoveAll(done func()) {
 // stateChanged is called by runners.
 func (ms *Modules) stateChanged(mod runner, s ModState, err error) {
 	ms.mu.Lock()
-	var calls []func(error)
+	var ready, gone []func(error)
 	var failed string
 	var exited []string
 	for name, e := range ms.loaded {
@@ -339,15 +323,12 @@ func (ms *Modules) stateChanged(mod runner, s ModState, err error) {
 		}
 		switch s {
 		case ModRunning:
-			calls = append(calls, e.ready...)
+			ready = append(ready, e.ready...)
 			e.ready = nil
 		case ModExited:
-			calls = append(calls, e.gone...)
-			if e.ready != nil {
-				calls = append(calls, e.ready...)
-				if err == nil {
-					err = message.Errorf(syscall.ECONNRESET, "module %s exited before it ran", name)
-				}
+			gone = append(gone, e.gone...)
+			if e.ready != nil { // one that ends at once without an error has done its work
+				ready = append(ready, e.ready...)
 			} else if len(e.gone) == 0 && err != nil {
 				failed = name
 			}
@@ -362,8 +343,11 @@ func (ms *Modules) stateChanged(mod runner, s ModState, err error) {
 	for _, name := range exited {
 		ms.world.Logger("broker").Debug("module " + name + " exited")
 	}
-	for _, fn := range calls {
+	for _, fn := range ready {
 		fn(err)
+	}
+	for _, fn := range gone {
+		fn(nil)
 	}
 	if failed != "" {
 		ms.OnFailure(failed, err)
