@@ -77,11 +77,11 @@ func newBrokers(t *testing.T, size int) *brokers {
 	}
 	b.changed = sync.NewCond(&b.mu)
 	b.listen = make([]net.Listener, size)
+	b.client = &peer{id: "test", got: make(chan *message.Message, 100)}
+	b.clients["test"] = b.client
 	for rank := range size {
 		b.up(rank)
 	}
-	b.client = &peer{id: "test", got: make(chan *message.Message, 100)}
-	b.clients["test"] = b.client
 	t.Cleanup(func() {
 		for rank := range size {
 			b.down(rank)
