@@ -100,7 +100,26 @@ internal/boot -> internal/core/overlay : the tree's shape
 internal/boot -> internal/message : errors keep their errno
 internal/boot -> VALUE : host lists, task maps
 
+internal/session -> internal/pmi : the brokers that it starts are a parallel program
+internal/session -> internal/link : and one of its services is a socket
+internal/session -> internal/message : with requests
+internal/session -> VALUE : cliques are task maps
+internal/startlog -> internal/rpc : it is kept in the KVS
+internal/startlog -> internal/message : errors keep their errno
+internal/startlog -> internal/install : with the version that was started
+internal/startlog -> VALUE : as an event log
+internal/modprobe -> internal/rpc : modules are loaded by requests
+internal/modprobe -> internal/message : errors keep their errno
+internal/modprobe -> internal/config : its files, and the [modules] table
+internal/modprobe -> internal/install : where those files are
+internal/modprobe -> internal/startlog : one of the tasks of rc1 and rc3
+internal/modprobe -> VALUE : ranks that a module is for
+
 internal/daemon -> internal/broker : what it runs
+internal/daemon -> internal/modprobe : how its modules come up and go
+internal/daemon -> internal/service/overlay : which it wires to the router
+internal/daemon -> internal/service/config : which reads what it was started with
+internal/daemon -> flux : it asks the enclosing instance
 internal/daemon -> internal/boot : where its rank comes from
 internal/daemon -> internal/compose : the names of what it can load
 internal/daemon -> internal/service : registrations pass through
@@ -144,6 +163,10 @@ internal/cli/... -> internal/install : where its siblings are
 internal/cli/... -> internal/config : flux config load reads files as a broker does
 internal/cli/... -> internal/link : flux keygen makes a broker's key
 internal/cli/... -> internal/message : errors keep their errno
+internal/cli -> internal/core/overlay : the tree's shape, and the words for how it is
+internal/cli -> internal/modprobe : flux modprobe
+internal/cli -> internal/session : flux start --test-size
+internal/cli -> internal/startlog : flux startlog
 internal/cli/... -> internal/pmi : flux start is its brokers' process manager
 internal/cli/... -> internal/sign : a submission is signed
 internal/cli/... -> internal/sys/... : signals, processes, terminals
@@ -164,6 +187,8 @@ cmd/flux -> internal/cli : parses, wires, runs
 cmd/flux-broker -> internal/daemon : parses, wires, runs
 cmd/flux-broker -> internal/compose : with these services
 cmd/flux-shell -> internal/shell/... : parses, wires, runs
+cmd/flux-shell -> internal/rpc : how its starter tells it what to run
+cmd/flux-shell -> jobid : which job
 cmd/flux-imp -> internal/imp/... : parses, wires, runs
 
 internal/testkit/... -> internal/... : tests may know everything

@@ -170,7 +170,7 @@ func runEnvironment(t *testing.T, c *cluster) {
 
 func runCancel(t *testing.T, c *cluster) {
 	id := c.ok("submit", "-N4", "sleep", "1000")
-	c.ok("job", "wait-event", id, "start")
+	c.ok("job", "wait-event", "-p", "exec", id, "shell.start")
 	c.ok("cancel", id)
 	c.ok("job", "wait-event", id, "clean")
 	if r := c.flux("job", "status", id); r.code != 143 {
@@ -181,6 +181,14 @@ func runCancel(t *testing.T, c *cluster) {
 	}
 	if names := eventNames(t, c, id); !slices.Contains(names, "exception") {
 		t.Errorf("events %v, want an exception among them", names)
+	}
+	// One whose shells are just being started.
+	early := c.ok("submit", "-N4", "sleep", "1000")
+	c.ok("job", "wait-event", early, "alloc")
+	c.ok("cancel", early)
+	c.ok("job", "wait-event", early, "clean")
+	if got := c.ok("jobs", "-no", "{status}", early); got != "CANCELED" {
+		t.Errorf("a job cancelled while it starts is %s", got)
 	}
 	// One that has no resources yet.
 	held := c.ok("submit", "--urgency=hold", "true")
