@@ -23,7 +23,8 @@ type app struct {
 	in     io.Reader
 	out    *bufio.Writer
 	err    io.Writer
-	name   string // of the command: "module" of "flux module list"
+	name   string   // of the command: "module" of "flux module list"
+	args   []string // the command line after it
 	style  style
 	client *flux.Client
 }

@@ -50,7 +50,7 @@ func (a *app) bulksubmit(o *bulkOptions) error {
 	o.completeWait()
 	jobs, shown, err := a.bulkJobs(o)
 	if err != nil {
-		return fail("%v", err)
+		return badSubmission(err)
 	}
 	if o.shuffle {
 		rand.Shuffle(len(jobs), func(i, j int) {
@@ -62,7 +62,7 @@ func (a *app) bulksubmit(o *bulkOptions) error {
 	lists := make([][]uint32, len(jobs))
 	for i, s := range jobs {
 		if lists[i], err = s.Copies(); err != nil {
-			return fail("%v", err)
+			return badSubmission(err)
 		}
 		total += max(len(lists[i]), 1)
 	}

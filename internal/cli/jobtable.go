@@ -8,6 +8,8 @@ func jobCommands() []command {
 		{"run", submitting, pyStyle, "run a job and attach to it", newRun},
 		{"submit", submitting, pyStyle, "submit jobs and print their ids", newSubmit},
 		{"bulksubmit", submitting, pyStyle, "submit a job for every input", newBulksubmit},
+		{"batch", submitting, pyStyle, "submit a script that runs in an instance of its own", newBatch},
+		{"alloc", submitting, pyStyle, "allocate resources and start an instance on them", newAlloc},
 		{"jobs", jobs, pyStyle, "list jobs", newJobs},
 		{"cancel", jobs, pyStyle, "cancel jobs", newCancel},
 		{"pgrep", jobs, pyStyle, "find jobs by name or range of ids", newPgrep},

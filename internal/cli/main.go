@@ -77,7 +77,7 @@ func (a *app) dispatch(args []string, verbose bool) int {
 // single one's name stands for that; since options keep state, the retry is on a
 // new tree.
 func (a *app) run(c command, args []string) int {
-	a.name, a.style = c.name, c.style
+	a.name, a.args, a.style = c.name, args, c.style
 	for {
 		root := newRoot()
 		root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { printHelp(a.helpOutput(), cmd) })

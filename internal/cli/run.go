@@ -39,7 +39,7 @@ func newRun(a *app) *cobra.Command {
 func (a *app) runJob(s *submission) error {
 	j, err := s.Jobspec(a.jobSystem())
 	if err != nil {
-		return fail("%v", err)
+		return badSubmission(err)
 	}
 	if s.dryRun {
 		fmt.Fprintln(a.out, j)

@@ -38,12 +38,12 @@ func (a *app) submit(s *submission) error {
 	s.completeWait()
 	copies, err := s.Copies()
 	if err != nil {
-		return fail("%v", err)
+		return badSubmission(err)
 	}
 	if s.dryRun {
 		req, err := a.newCopies(s, copies).jobspec(0)
 		if err != nil {
-			return fail("%v", err)
+			return badSubmission(err)
 		}
 		fmt.Fprintln(a.out, req)
 		return nil

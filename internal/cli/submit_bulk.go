@@ -4,11 +4,9 @@ package cli
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"goflux/flux"
@@ -84,7 +82,7 @@ func (b *bulk) run(produce func(send func(*job) error) error) (err error) {
 	b.bar.stop()
 	switch {
 	case problem != nil:
-		return fail("%v", problem)
+		return badSubmission(problem)
 	case b.failed:
 		exit = max(exit, 1)
 	}
@@ -214,13 +212,4 @@ func (b *bulk) closeFiles() {
 	for _, c := range b.closers {
 		_ = c.Close()
 	}
-}
-
-// fileText words the failure to open a file as strict commands do.
-func fileText(err error) string {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return fmt.Sprintf("%s: '%s'", strings.TrimSpace(flux.ErrorText(p.Err)), p.Path)
-	}
-	return err.Error()
 }

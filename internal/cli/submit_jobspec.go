@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -166,4 +167,21 @@ func (s *submission) request(j *jobspec.Jobspec) (*rpc.JobSubmit, error) {
 // sendJob submits a job; the answer is an rpc.JobID.
 func sendJob(h *flux.Client, req *rpc.JobSubmit) (*flux.Call, error) {
 	return h.Go("job-ingest.submit", flux.NodeAny, req)
+}
+
+// badSubmission is the error for a submission that cannot be made.
+func badSubmission(err error) error { return fail("%s", fileText(err)) }
+
+// fileText is an error with the file it is about, if it is about one, as
+// strict commands word that.
+func fileText(err error) string {
+	var p *os.PathError
+	if !errors.As(err, &p) {
+		var e *flux.Error
+		if errors.As(err, &e) {
+			return errorText(err)
+		}
+		return err.Error()
+	}
+	return strings.Replace(err.Error(), p.Error(), fmt.Sprintf("%s: '%s'", flux.ErrorText(p.Err), p.Path), 1)
 }

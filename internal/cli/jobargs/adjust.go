@@ -91,7 +91,7 @@ func (a *Args) setGiven(sys *System, j *jobspec.Jobspec) error {
 		if err != nil {
 			return err
 		}
-		if err := j.SetAttr(attrPath(key), value); err != nil {
+		if err := set(j, attrPath(key), value); err != nil {
 			return err
 		}
 	}
@@ -125,7 +125,20 @@ func setAttr(j *jobspec.Jobspec, path string, value any) error {
 	if err != nil {
 		return err
 	}
-	return j.SetAttr(path, raw)
+	return set(j, path, raw)
+}
+
+// set sets an attribute.
+func set(j *jobspec.Jobspec, path string, value jsontext.Value) error {
+	if err := j.SetAttr(path, value); err != nil {
+		shown := string(value)
+		var text string
+		if message.Unmarshal(value, &text) == nil {
+			shown = text
+		}
+		return fmt.Errorf("failed to set %s to %s: %w", path, shown, err)
+	}
+	return nil
 }
 
 // parseKeyValue reads KEY, KEY=VALUE or ^KEY=FILE. A value is JSON or else a
