@@ -76,7 +76,7 @@ type (
 	initContext struct {
 		Drain map[string]struct {
 			Timestamp float64 `json:"timestamp"`
-			Reason    *string `json:"reason"`
+			Reason    *string `json:"reason,omitempty"`
 		} `json:"drain"`
 	}
 )

@@ -242,9 +242,6 @@ func TestReplayMoved(t *testing.T) {
 		{`{"timestamp":1,"name":"drain","context":{"idset":"1-2","nodelist":"fake[3-4]","reason":"u","overwrite":0}}`, "3"},
 		{`{"timestamp":1,"name":"drain","context":{"idset":"42","nodelist":"fake42","reason":"","overwrite":0}}`, ""},
 		{`{"timestamp":1,"name":"drain","context":{"idset":"0-4294967294","nodelist":""}}`, "0-3"},
-		{`{"timestamp":1,"name":"drain","context":{"idset":"0","reason":"x"}}
-{"timestamp":2,"name":"resource-init","context":{"restart":true,"drain":{"2":{"timestamp":1.5,"reason":"y"}},"online":"","exclude":""}}
-{"timestamp":3,"name":"online","context":{"idset":"1"}}`, "2"},
 		{`{"timestamp":1,"name":"drain","context":{}}`, "! line 1: drain: idset is missing"},
 		{`{"timestamp":1,"name":"undrain","context":{}}`, "! line 1: undrain: idset is missing"},
 	} {
@@ -298,5 +295,47 @@ func TestJournal(t *testing.T) {
 	j.SetMax(1)
 	if got := names(j); got != "truncate" {
 		t.Error(got)
+	}
+}
+
+func TestUpgrade(t *testing.T) {
+	const old = `{"timestamp":1,"name":"drain","context":{"idset":"0","reason":"x"}}
+{"timestamp":2,"name":"resource-init","context":{"restart":true,"drain":{"2":{"timestamp":1.5,"reason":"y"},"0-1":{"timestamp":1.25},"9":{"timestamp":1.0}},"online":"","exclude":""}}
+{"timestamp":3,"name":"online","context":{"idset":"1"}}
+{"timestamp":4,"name":"resource-define","context":{"method":"configuration"}}
+{"timestamp":5,"name":"undrain","context":{"idset":"1"}}
+{"timestamp":6,"name":"drain","context":{"idset":"7","reason":"gone"}}
+{"timestamp":7,"name":"drain","context":{"idset":"3","nodelist":"fake3","overwrite":0}}
+`
+	const want = `{"timestamp":1.25,"name":"drain","context":{"idset":"0-1","nodelist":"fake[0-1]","overwrite":0}}
+{"timestamp":1.5,"name":"drain","context":{"idset":"2","nodelist":"fake2","reason":"y","overwrite":0}}
+{"timestamp":4.0,"name":"resource-define","context":{"method":"configuration"}}
+{"timestamp":5.0,"name":"undrain","context":{"idset":"1","nodelist":"fake1"}}
+{"timestamp":7.0,"name":"drain","context":{"idset":"3","nodelist":"fake3","overwrite":0}}
+`
+	m := New(4, hostlist.MustParse("fake[0-3]"))
+	log, err := eventlog.Parse([]byte(old))
+	if err != nil {
+		t.Fatal(err)
+	}
+	upgraded, isOld, err := m.Upgrade(log)
+	if err != nil || !isOld {
+		t.Fatal(isOld, err)
+	}
+	var got []byte
+	for _, e := range upgraded {
+		got = e.Append(got)
+	}
+	if string(got) != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	if _, isOld, err := m.Upgrade(upgraded); isOld || err != nil {
+		t.Error("upgraded twice", err)
+	}
+	if err := m.Replay(nil, upgraded); err != nil || m.Drained().String() != "0,2-3" {
+		t.Error(m.Drained(), err)
+	}
+	if _, _, err := m.Upgrade([]eventlog.Entry{{Timestamp: 1, Name: "resource-init", Context: []byte(`{"drain":7}`)}}); err == nil {
+		t.Error("a malformed event was taken")
 	}
 }

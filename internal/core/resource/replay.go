@@ -94,24 +94,6 @@ func (m *Machine) replay(e eventlog.Entry) error {
 			return err
 		}
 		m.undrain(ids)
-	case eventInit:
-		return m.replayInit(e)
-	}
-	return nil
-}
-
-func (m *Machine) replayInit(e eventlog.Entry) error {
-	var init initContext
-	if err := e.UnmarshalContext(&init); err != nil {
-		return err
-	}
-	m.drained, m.drainedSet = map[uint32]drainInfo{}, idset.New()
-	for ids, d := range init.Drain {
-		set, err := m.placed(&ids, nil)
-		if err != nil {
-			return err
-		}
-		m.drain(d.Timestamp, set, d.Reason, overwriteAll)
 	}
 	return nil
 }

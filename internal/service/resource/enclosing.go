@@ -25,12 +25,11 @@ type jobR struct {
 }
 
 // askParent asks the enclosing instance for the R of the job that this instance
-// is, and follows its expiration. done is called once, whether there is one or
-// not.
-func (l *leader) askParent(done func()) {
+// is, and follows its expiration. done is called once, with R or nil.
+func (l *leader) askParent(done func(*rset.R, string)) {
 	uri, job, ok := parent(l.h)
 	if !ok {
-		done()
+		done(nil, "")
 		return
 	}
 	id, err := jobid.Parse(job)
@@ -105,7 +104,7 @@ func lookupJobR(ctx context.Context, c *flux.Client, id jobid.ID, fn func([]byte
 
 // useJobR makes the job's R the instance's if there is a broker for each of its
 // ranks; otherwise the brokers' own findings count.
-func (l *leader) useJobR(raw []byte, done func()) {
+func (l *leader) useJobR(raw []byte, done func(*rset.R, string)) {
 	r, err := rset.Parse(raw)
 	if err != nil {
 		l.fail(message.Errorf(syscall.EINVAL, "R of the enclosing instance's job: %v", err))
@@ -114,13 +113,14 @@ func (l *leader) useJobR(raw []byte, done func()) {
 	switch {
 	case l.opt.rediscover:
 		l.expiration = r.Expiration
+		done(nil, "")
 	case r.NNodes() != int(l.h.Size()):
 		l.h.Log().Debug(fmt.Sprintf("cannot map %d ranks of R to %d brokers, falling back to discovery", r.NNodes(), l.h.Size()))
 		l.stopWatch()
+		done(nil, "")
 	default:
-		l.define(l.renumber(r), core.MethodJob, l.mustKeep)
+		done(l.renumber(r), core.MethodJob)
 	}
-	done()
 }
 
 // renumber gives R's nodes the ranks that their hosts have here, and cores

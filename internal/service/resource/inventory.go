@@ -18,35 +18,39 @@ import (
 )
 
 // findR looks for R where it may be known: in the configuration, in the KVS,
-// with the enclosing instance. done is called at the end, whether it is or not.
-func (l *leader) findR(stored []byte, done func()) {
+// with the enclosing instance. done is called with it, or with nil.
+func (l *leader) findR(stored []byte, done func(r *rset.R, method string)) {
 	switch {
 	case l.opt.r != nil:
-		l.define(l.opt.r, core.MethodConfig, l.mustKeep)
-		done()
+		done(l.opt.r, core.MethodConfig)
 	case stored != nil:
 		r, err := rset.Parse(stored)
 		if err != nil {
 			l.fail(message.Errorf(syscall.EINVAL, "error parsing R: %s: %v", keyR, err))
 			return
 		}
-		l.define(r, core.MethodKVS, l.mustKeep)
-		done()
+		done(r, core.MethodKVS)
 	default:
 		l.askParent(done)
 	}
 }
 
-// define sets R: first its key in the KVS, then the event, in one commit.
+// define sets R anew.
 func (l *leader) define(r *rset.R, method string, done func(error)) {
 	l.fragments = nil
-	events := l.m.Define(l.now(), r, method)
-	op, err := putR(r)
-	if err != nil {
-		l.fail(err)
-		return
+	if err := l.postR(l.m.Define(l.now(), r, method), done); err != nil {
+		done(err)
 	}
-	l.queue = append(l.queue, posted{events: events, ops: []rpc.KVSOp{op}, done: done})
+}
+
+// postR has events about R told after R itself has been kept, in one commit.
+func (l *leader) postR(events []core.Event, done func(error)) error {
+	b, err := message.Marshal(l.m.R())
+	if err != nil {
+		return message.Errorf(syscall.EINVAL, "%s: %v", keyR, err)
+	}
+	l.queue = append(l.queue, posted{events: events, ops: []rpc.KVSOp{kvsPut(keyR, b)}, done: done})
+	return nil
 }
 
 // mustKeep ends a start whose R could not be written.
@@ -58,14 +62,6 @@ func (l *leader) mustKeep(err error) {
 	default:
 		l.fail(message.Errorf(message.Errno(err), "committing R to KVS: %v", err))
 	}
-}
-
-func putR(r *rset.R) (rpc.KVSOp, error) {
-	b, err := message.Marshal(r)
-	if err != nil {
-		return rpc.KVSOp{}, message.Errorf(syscall.EINVAL, "%s: %v", keyR, err)
-	}
-	return kvsPut(keyR, b), nil
 }
 
 // reduce takes what a rank found.
@@ -210,10 +206,5 @@ func (l *leader) expire(at float64, done func(error)) error {
 	if err != nil {
 		return err
 	}
-	op, err := putR(l.m.R())
-	if err != nil {
-		return err
-	}
-	l.queue = append(l.queue, posted{events: events, ops: []rpc.KVSOp{op}, done: done})
-	return nil
+	return l.postR(events, done)
 }

@@ -4,6 +4,7 @@ package resource
 
 import (
 	"context"
+	"fmt"
 	"syscall"
 
 	"goflux/eventlog"
@@ -105,34 +106,63 @@ func (l *leader) restore(past *history) {
 		}
 	}
 	l.m = core.New(int(l.h.Size()), hosts)
-	l.findR(past.r, func() {
-		if err := l.m.Replay(past.checkpoint, past.log); err != nil {
-			l.fail(message.Errorf(message.Errno(err), "%s: %v", keyLog, err))
-			return
-		}
-		l.log = core.NewJournal(l.opt.journalMax, past.log)
-		events, err := l.m.SetExclude(l.now(), l.opt.exclude)
-		if err != nil {
+	l.findR(past.r, func(r *rset.R, method string) {
+		if err := l.replay(past, r, method); err != nil {
 			l.fail(err)
 			return
 		}
-		l.truncate(past)
-		l.post(events, nil)
 		l.discover()
 	})
 }
 
-// truncate drops what is old from the log in the KVS.
-func (l *leader) truncate(past *history) {
-	if l.opt.recovery || l.opt.notruncate {
-		return
+// replay makes the state that is known at the start, and posts the events that
+// open its history. r is nil if R is not known.
+func (l *leader) replay(past *history, r *rset.R, method string) error {
+	var defined []core.Event
+	if r != nil {
+		l.fragments = nil
+		defined = l.m.Define(l.now(), r, method)
 	}
-	kept := core.Truncated(past.log, past.checkpoint, l.now(), l.opt.history)
-	if len(kept) == len(past.log) {
+	log, old, err := l.m.Upgrade(past.log)
+	if err == nil {
+		err = l.m.Replay(past.checkpoint, log)
+	}
+	if err != nil {
+		return message.Errorf(message.Errno(err), "%s: %v", keyLog, err)
+	}
+	l.log = core.NewJournal(l.opt.journalMax, log)
+	if old {
+		l.h.Log().Info(fmt.Sprintf("%s: reduced from %d to %d entries", keyLog, len(past.log), len(log)))
+	}
+	l.rewrite(past, log, old)
+	undrained, err := l.m.SetExclude(l.now(), l.opt.exclude)
+	if err != nil {
+		return err
+	}
+	if l.opt.forceUp {
+		l.m.ForceOnline()
+	}
+	l.post(l.m.Restart(l.now()), nil)
+	if r != nil {
+		if err := l.postR(defined, l.mustKeep); err != nil {
+			return err
+		}
+	}
+	l.post(undrained, nil)
+	return nil
+}
+
+// rewrite replaces the log in the KVS when it has been upgraded, or what is old
+// in it need not be kept.
+func (l *leader) rewrite(past *history, log []eventlog.Entry, upgraded bool) {
+	if !l.opt.recovery && !l.opt.notruncate {
+		log = core.Truncated(log, past.checkpoint, l.now(), l.opt.history)
+	}
+	if len(log) == len(past.log) && !upgraded {
 		return
 	}
 	var b []byte
-	for _, e := range kept {
+	for _, e := range log {
 		b = e.Append(b)
 	}
 	l.queue = append(l.queue, posted{ops: []rpc.KVSOp{kvsPut(keyLog, b)}})
@@ -161,7 +191,7 @@ func (l *leader) discover() {
 
 // ready ends the start, when all that came up on the way is durable.
 func (l *leader) ready() {
-	l.post(l.m.Restart(l.now()), func(error) {
+	l.post(nil, func(error) {
 		if !l.failed {
 			l.running = true
 			l.h.SetRunning()

@@ -16,9 +16,6 @@ import (
 // monitor follows which brokers are up, and lets the start end when that is
 // known for the first time.
 func (l *leader) monitor() {
-	if l.opt.forceUp {
-		l.m.ForceOnline()
-	}
 	if l.opt.forceUp || l.opt.recovery {
 		l.ready()
 		return

@@ -326,7 +326,7 @@ func TestDiscovery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := next(t, j); !strings.Contains(got, `"name":"restart","context":{"ranks":"0-3","online":"0-3","nodelist":"fake[0-3]"}`) {
+	if got := next(t, j); !strings.Contains(got, `"name":"restart","context":{"ranks":"0-3","online":"","nodelist":"fake[0-3]"}`) || !strings.Contains(got, `"name":"online","context":{"idset":"0-3"}`) {
 		t.Error(got)
 	}
 	if got := next(t, j); got != `{"events":[]}` {
