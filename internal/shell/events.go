@@ -16,6 +16,7 @@ type events struct {
 	// later is what waits for shell.start: a task may end before all shells
 	// have started theirs.
 	started bool
+	sync    bool // the tasks are stopped, for a debugger
 	later   []func()
 }
 
@@ -58,7 +59,8 @@ type shellInit struct {
 func (e *events) shellStart() {
 	e.emit("shell.start", struct {
 		Taskmap *taskmap.Map `json:"taskmap"`
-	}{e.s.plan.tasks})
+		Sync    bool         `json:"sync,omitzero"`
+	}{e.s.plan.tasks, e.sync})
 	e.started = true
 	for _, fn := range e.later {
 		fn()

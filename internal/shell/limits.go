@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"math"
 	"sort"
+	"syscall"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"golang.org/x/sys/unix"
 
 	"goflux/internal/message"
 	"goflux/internal/sys/process"
@@ -18,15 +18,6 @@ import (
 type limits struct {
 	s    *Shell
 	soft []process.Limit
-}
-
-var limitNames = map[string]int{
-	"cpu": unix.RLIMIT_CPU, "fsize": unix.RLIMIT_FSIZE, "data": unix.RLIMIT_DATA,
-	"stack": unix.RLIMIT_STACK, "core": unix.RLIMIT_CORE, "nofile": unix.RLIMIT_NOFILE,
-	"ofile": unix.RLIMIT_NOFILE, "as": unix.RLIMIT_AS, "rss": unix.RLIMIT_RSS,
-	"nproc": unix.RLIMIT_NPROC, "memlock": unix.RLIMIT_MEMLOCK, "msgqueue": unix.RLIMIT_MSGQUEUE,
-	"nice": unix.RLIMIT_NICE, "rtprio": unix.RLIMIT_RTPRIO, "rttime": unix.RLIMIT_RTTIME,
-	"sigpending": unix.RLIMIT_SIGPENDING,
 }
 
 func (l *limits) init() error {
@@ -45,7 +36,7 @@ func (l *limits) init() error {
 	sort.Strings(names)
 	var bad error
 	for _, name := range names {
-		resource, ok := limitNames[name]
+		resource, ok := process.LimitNumber(name)
 		var value int64
 		if !ok || message.Unmarshal(given[name], &value) != nil {
 			bad = fmt.Errorf("invalid shell option rlimit.%s=%s", name, given[name])
@@ -59,8 +50,8 @@ func (l *limits) init() error {
 
 // add takes a limit of −1 for none, and one above the hard limit for that.
 func (l *limits) add(name string, resource int, value int64) {
-	var now unix.Rlimit
-	if err := unix.Getrlimit(resource, &now); err != nil {
+	var now syscall.Rlimit
+	if err := syscall.Getrlimit(resource, &now); err != nil {
 		l.s.log.errorf("rlimit", "getrlimit %s: %v", name, err)
 		return
 	}

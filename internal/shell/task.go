@@ -94,7 +94,8 @@ func (s *Shell) makeTasks() {
 // startTasks starts all, and tells the instance when all shells have.
 func (s *Shell) startTasks() error {
 	var noSetpgrp bool
-	if err := s.job.opts.flag("nosetpgrp", &noSetpgrp); err != nil {
+	opts := s.job.opts
+	if err := firstError(opts.flag("nosetpgrp", &noSetpgrp), opts.flag("stop-tasks-in-exec", &s.events.sync)); err != nil {
 		return err
 	}
 	base := make([]string, 0, len(s.job.env)+len(s.tasks))
@@ -102,7 +103,7 @@ func (s *Shell) startTasks() error {
 		base = append(base, k+"="+v)
 	}
 	for _, t := range s.tasks {
-		t.spec.Group = !noSetpgrp
+		t.spec.Group, t.spec.StopAtExec = !noSetpgrp, s.events.sync
 		if err := t.start(base); err != nil {
 			return err
 		}

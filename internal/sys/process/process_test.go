@@ -197,6 +197,22 @@ func firstCPU(t *testing.T) int {
 	}
 }
 
+func TestStopAtExec(t *testing.T) {
+	p, wait := start(t, Spec{Args: []string{"echo", "went on"}, Stdout: Pipe, Group: true, StopAtExec: true})
+	if st := wait(); !st.Stopped() {
+		t.Fatalf("status %#x, want stopped", st)
+	}
+	if err := p.Kill(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := io.ReadAll(p.Stdout); string(out) != "went on\n" || err != nil {
+		t.Errorf("got %q, %v", out, err)
+	}
+	if st := wait(); st != 0 {
+		t.Errorf("status %#x", st)
+	}
+}
+
 func TestManyChildrenOneReaper(t *testing.T) {
 	r := NewReaper()
 	defer r.Close()

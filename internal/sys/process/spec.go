@@ -56,6 +56,9 @@ type Spec struct {
 	CPUs []int
 	// Limits are soft resource limits.
 	Limits []Limit
+	// StopAtExec leaves the child stopped (SIGSTOP) before its program's first
+	// instruction, for a debugger to attach.
+	StopAtExec bool
 	// CgroupFD, when positive, is the directory of the cgroup to start in.
 	CgroupFD int
 }
@@ -68,6 +71,7 @@ func (s *Spec) sysProcAttr() *syscall.SysProcAttr {
 	if s.Session && s.Terminal {
 		a.Setctty, a.Ctty = true, 0
 	}
+	a.Ptrace = s.StopAtExec
 	if s.CgroupFD > 0 {
 		a.UseCgroupFD, a.CgroupFD = true, s.CgroupFD
 	}

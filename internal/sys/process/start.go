@@ -101,29 +101,60 @@ func fork(s *Spec, path string, f *files) (int, error) {
 		plain := run
 		run = func() (int, error) { return withLimits(s.Limits, plain) }
 	}
-	if s.CPUs == nil {
+	if s.StopAtExec {
+		run = stopped(run)
+	}
+	if s.CPUs == nil && !s.StopAtExec {
 		return run()
 	}
-	return onCPUs(s.CPUs, run)
+	return onThread(s.CPUs, run)
 }
 
-// onCPUs runs fork on a thread that has the affinity the child shall have. The
-// thread dies with its goroutine, since it is not unlocked.
-func onCPUs(cpus []int, fork func() (int, error)) (pid int, err error) {
+// onThread runs fork on a thread of its own that has the affinity the child
+// shall have. The thread dies with its goroutine, since it is not unlocked.
+func onThread(cpus []int, fork func() (int, error)) (pid int, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		runtime.LockOSThread()
-		var set unix.CPUSet
-		for _, c := range cpus {
-			set.Set(c)
+		if cpus != nil {
+			var set unix.CPUSet
+			for _, c := range cpus {
+				set.Set(c)
+			}
+			if err = unix.SchedSetaffinity(0, &set); err != nil {
+				return
+			}
 		}
-		if err = unix.SchedSetaffinity(0, &set); err == nil {
-			pid, err = fork()
-		}
+		pid, err = fork()
 	}()
 	<-done
 	return pid, err
+}
+
+// stopped leaves the child that fork starts, traced by us, stopped and on its
+// own. It is for one thread: the tracer.
+func stopped(fork func() (int, error)) func() (int, error) {
+	return func() (int, error) {
+		pid, err := fork()
+		if err != nil {
+			return 0, err
+		}
+		var st syscall.WaitStatus
+		for {
+			_, err = syscall.Wait4(pid, &st, syscall.WUNTRACED, nil)
+			if err != syscall.EINTR {
+				break
+			}
+		}
+		if err != nil || !st.Stopped() {
+			return 0, syscall.ESRCH
+		}
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			return 0, err
+		}
+		return pid, syscall.PtraceDetach(pid)
+	}
 }
 
 // lastOfEach drops all but the last value of each variable: programs differ in
