@@ -62,6 +62,7 @@ internal/sys/... -> internal/sys/... : a subprocess is a process, a pty and a cg
 internal/sys/... -> VALUE : processors are id sets
 internal/sys/... -> internal/message : errors keep their errno
 internal/sys/subproc -> internal/rpc : the subprocess protocol (RFC 42) has two servers, broker and shell, and one engine
+internal/sys/terminus -> internal/rpc : as has the terminal protocol
 
 internal/service -> internal/message : a service is methods on messages
 internal/service/* -> internal/service : how a service says what it is and sees the world
@@ -100,6 +101,9 @@ internal/boot -> internal/core/overlay : the tree's shape
 internal/boot -> internal/message : errors keep their errno
 internal/boot -> VALUE : host lists, task maps
 
+internal/kvstree -> flux : reads the tree object by object
+internal/kvstree -> internal/message : errors keep their errno
+internal/kvstree -> VALUE : tree objects
 internal/session -> internal/pmi : the brokers that it starts are a parallel program
 internal/session -> internal/link : and one of its services is a socket
 internal/session -> internal/message : with requests
@@ -164,6 +168,7 @@ internal/cli/... -> internal/config : flux config load reads files as a broker d
 internal/cli/... -> internal/link : flux keygen makes a broker's key
 internal/cli/... -> internal/message : errors keep their errno
 internal/cli -> internal/core/overlay : the tree's shape, and the words for how it is
+internal/cli -> internal/kvstree : flux dump and restore
 internal/cli -> internal/modprobe : flux modprobe
 internal/cli -> internal/session : flux start --test-size
 internal/cli -> internal/startlog : flux startlog

@@ -7,8 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 )
 
 // syslogSocket is where the system's logger listens, as syslog(3) has it.
@@ -52,8 +51,8 @@ func sendNow(conn *net.UnixConn, b []byte) bool {
 	}
 	ok := true
 	err = raw.Write(func(fd uintptr) bool {
-		err := unix.Sendto(int(fd), b, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, nil)
-		ok = err == nil || err == unix.EAGAIN
+		err := syscall.Sendto(int(fd), b, syscall.MSG_DONTWAIT|syscall.MSG_NOSIGNAL, nil)
+		ok = err == nil || err == syscall.EAGAIN
 		return true
 	})
 	return ok && err == nil

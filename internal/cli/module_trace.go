@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"goflux/flux"
 	"goflux/internal/message"
 	"goflux/internal/rpc"
+	"goflux/internal/sys/errname"
 )
 
 type traceOptions struct {
@@ -186,7 +186,7 @@ func errnoName(num int) string {
 	if num == 0 {
 		return "success"
 	}
-	if name := unix.ErrnoName(syscall.Errno(num)); name != "" {
+	if name := errname.Of(syscall.Errno(num)); name != "" {
 		return name
 	}
 	return fmt.Sprintf("errno %d", num)

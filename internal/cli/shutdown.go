@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/syslog"
 	"os"
 	"os/exec"
 	"strings"
@@ -16,7 +17,6 @@ import (
 	"golang.org/x/term"
 
 	"goflux/flux"
-	"goflux/internal/broker"
 	"goflux/internal/install"
 	"goflux/internal/rpc"
 )
@@ -87,12 +87,12 @@ func (a *app) resolveURI(target string) (string, error) {
 }
 
 func (a *app) shutdown(h *flux.Client, o shutdownOptions) error {
-	severity := int(broker.SevInfo)
+	severity := int(syslog.LOG_INFO)
 	switch {
 	case o.quiet:
-		severity = int(broker.SevWarning)
+		severity = int(syslog.LOG_WARNING)
 	case o.verbose > 0:
-		severity = int(broker.SevDebug)
+		severity = int(syslog.LOG_DEBUG)
 	}
 	req := rpc.ShutdownStart{LogLevel: &severity}
 	if o.background {

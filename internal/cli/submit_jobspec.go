@@ -14,6 +14,7 @@ import (
 	"goflux/internal/cli/jobargs"
 	"goflux/internal/rpc"
 	"goflux/internal/sign"
+	"goflux/internal/sys/process"
 	"goflux/internal/sys/startlimit"
 	"goflux/jobspec"
 )
@@ -41,46 +42,9 @@ func environMap() map[string]string {
 	return m
 }
 
-// limitNumbers are the resources of setrlimit(2).
-func limitNumber(name string) (int, bool) {
-	switch name {
-	case "cpu":
-		return 0, true
-	case "fsize":
-		return 1, true
-	case "data":
-		return 2, true
-	case "stack":
-		return 3, true
-	case "core":
-		return 4, true
-	case "rss":
-		return 5, true
-	case "nproc":
-		return 6, true
-	case "nofile", "ofile":
-		return 7, true
-	case "memlock":
-		return 8, true
-	case "as":
-		return 9, true
-	case "sigpending":
-		return 11, true
-	case "msgqueue":
-		return 12, true
-	case "nice":
-		return 13, true
-	case "rtprio":
-		return 14, true
-	case "rttime":
-		return 15, true
-	}
-	return 0, false
-}
-
 // softLimit is a soft limit of this process.
 func softLimit(name string) (int64, bool) {
-	resource, ok := limitNumber(name)
+	resource, ok := process.LimitNumber(name)
 	if !ok {
 		return 0, false
 	}

@@ -11,9 +11,8 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/term"
-
 	"goflux/internal/core/lifecycle"
+	"goflux/internal/sys/tty"
 )
 
 // command is one of the commands that a phase runs.
@@ -65,7 +64,7 @@ func (d *daemon) initialProgram() (*command, error) {
 	c.samePgrp = !own && syscall.Getpgrp() == os.Getpid()
 	switch {
 	case isShell(argv):
-		if !term.IsTerminal(int(os.Stdin.Fd())) {
+		if !tty.IsTerminal(os.Stdin) {
 			return nil, fmt.Errorf("stdin is not a tty - can't run interactive shell")
 		}
 		if len(argv) == 0 {

@@ -15,10 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-	"golang.org/x/term"
-
 	"goflux/internal/core/lifecycle"
+	"goflux/internal/sys/tty"
 )
 
 // phase is a list of commands that are run one after the other. It belongs to
@@ -184,21 +182,11 @@ func (l *driver) logLine(p *phase, info bool, line string) {
 // toForeground gives a command the terminal, if the broker has it, and returns
 // what takes it back.
 func toForeground(cmd *exec.Cmd) (restore func()) {
-	tty := int(os.Stdin.Fd())
-	if !cmd.SysProcAttr.Setpgid || !term.IsTerminal(tty) {
-		return func() {}
-	}
-	if pgrp, err := unix.IoctlGetInt(tty, unix.TIOCGPGRP); err != nil || pgrp != syscall.Getpgrp() {
+	if !cmd.SysProcAttr.Setpgid || !tty.Foreground(os.Stdin) {
 		return func() {}
 	}
 	cmd.SysProcAttr.Foreground, cmd.SysProcAttr.Ctty = true, 0
-	saved, err := term.GetState(tty)
-	return func() {
-		_ = unix.IoctlSetPointerInt(tty, unix.TIOCSPGRP, syscall.Getpgrp()) // a terminal that is gone needs nothing
-		if err == nil {
-			_ = term.Restore(tty, saved)
-		}
-	}
+	return tty.Keep(os.Stdin)
 }
 
 // abortPhase hangs up on a phase: its present command gets a signal, the rest

@@ -3,17 +3,16 @@
 package jobagent
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sys/unix"
+	"syscall"
 
 	"goflux/internal/message"
 	"goflux/internal/rpc"
+	"goflux/internal/sys/process"
 )
 
 // This file finds the shells of an earlier broker on this node again. What lies
@@ -26,7 +25,7 @@ const pidFile = "pid"
 
 // lostStatus is the wait status of a shell that ended and left no record: as if
 // it had been killed.
-const lostStatus = int(unix.SIGKILL)
+const lostStatus = int(syscall.SIGKILL)
 
 // jobDirs is where the directories of jobs are, and the suffix of this rank's:
 // brokers on one host may share a run directory.
@@ -65,39 +64,20 @@ func (a *agent) adoptOne(dir string) error {
 	}
 	s.pid = pid
 	a.shells[s.id] = s
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil || startTime(pid) != started {
-		if err == nil {
-			unix.Close(fd)
-		}
+	alive, ok := process.Find(pid, started)
+	if !ok {
 		a.exited(s, exitStatus(dir))
 		a.h.Log().Info("a job's shell ended while the broker was away", "jobid", s.id.F58(), "status", s.status)
 		return nil
 	}
 	a.h.Log().Info("found a job's shell again", "jobid", s.id.F58(), "pid", pid)
-	a.h.Go(func(ctx context.Context) {
-		waitPidfd(ctx, fd)
-		unix.Close(fd)
-	}, func() { a.exited(s, exitStatus(dir)) })
+	a.h.Go(alive.Wait, func() { a.exited(s, exitStatus(dir)) })
 	return nil
 }
 
-// waitPidfd waits for a process that is not ours to end.
-func waitPidfd(ctx context.Context, fd int) {
-	for ctx.Err() == nil {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, pollMs)
-		if n > 0 || err != nil && err != unix.EINTR {
-			return
-		}
-	}
-}
-
-// pollMs is how often a wait looks whether the broker is stopping.
-const pollMs = 500
-
 // writePid notes which process a shell is.
 func writePid(dir string, pid int) error {
-	return os.WriteFile(filepath.Join(dir, pidFile), fmt.Appendf(nil, "%d %s\n", pid, startTime(pid)), 0o600)
+	return os.WriteFile(filepath.Join(dir, pidFile), fmt.Appendf(nil, "%d %s\n", pid, process.StartTime(pid)), 0o600)
 }
 
 func readPid(path string) (pid int, started string, err error) {
@@ -111,20 +91,6 @@ func readPid(path string) (pid int, started string, err error) {
 	}
 	pid, err = strconv.Atoi(f[0])
 	return pid, f[1], err
-}
-
-// startTime is when a process was started, in clock ticks since boot, as
-// /proc/PID/stat has it in its 22nd field; "?" when there is no such process.
-func startTime(pid int) string {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return "?"
-	}
-	_, rest, _ := strings.Cut(string(b), ") ") // the name may have blanks
-	if f := strings.Fields(rest); len(f) > 19 {
-		return f[19]
-	}
-	return "?"
 }
 
 // exitStatus reads a shell's exit record.

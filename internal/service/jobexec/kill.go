@@ -7,12 +7,11 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"goflux/fsd"
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/sys/signame"
 )
 
 // config is the [exec] table as far as it is served (flux-config-exec(5)).
@@ -67,17 +66,14 @@ func (e *exec) Reconfigure() error {
 
 func parseSignal(key string, v any) (syscall.Signal, error) {
 	name, _ := v.(string)
-	sig := unix.SignalNum(name)
-	if sig == 0 {
-		sig = unix.SignalNum("SIG" + name)
-	}
-	if sig == 0 {
+	sig, ok := signame.Parse(name)
+	if !ok {
 		return 0, fmt.Errorf("invalid %s: %v", key, v)
 	}
-	return sig, nil
+	return syscall.Signal(sig), nil
 }
 
-func signalName(s syscall.Signal) string { return unix.SignalName(s) }
+func signalName(s syscall.Signal) string { return signame.Name(int(s)) }
 
 // killer ends a job that got an exception: first asking, then with force.
 type killer struct {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 
-// Package tty is what commands do with the terminal they run on.
 package tty
 
 import (
 	"errors"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
@@ -39,6 +39,25 @@ func WaitReadable(f *os.File) error {
 		_, err := unix.Poll(fds, -1)
 		if !errors.Is(err, unix.EINTR) {
 			return err
+		}
+	}
+}
+
+// Foreground tells whether the terminal f is this process group's.
+func Foreground(f *os.File) bool {
+	pgrp, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP)
+	return err == nil && pgrp == syscall.Getpgrp()
+}
+
+// Keep returns what takes the terminal f back for this process group, in the
+// mode that it is in now. A terminal that has gone by then needs nothing.
+func Keep(f *os.File) (restore func()) {
+	fd := int(f.Fd())
+	mode, err := term.GetState(fd)
+	return func() {
+		_ = unix.IoctlSetPointerInt(fd, unix.TIOCSPGRP, syscall.Getpgrp())
+		if err == nil {
+			_ = term.Restore(fd, mode)
 		}
 	}
 }
