@@ -63,11 +63,9 @@ func (c *Conf) addText(text string) error {
 // addKey sets one key, whose dots lead into tables.
 func (c *Conf) addKey(text string) error {
 	key, given, _ := strings.Cut(text, "=")
-	var value any = given
-	if v := jsontext.Value(given); v.IsValid() {
-		if err := message.Unmarshal(v, &value); err != nil {
-			return err
-		}
+	var value any
+	if err := message.Unmarshal([]byte(given), &value); err != nil {
+		value = given
 	}
 	table := c.table
 	path := strings.Split(key, ".")
