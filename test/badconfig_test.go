@@ -6,6 +6,7 @@ import (
 	"context"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -25,6 +26,9 @@ func TestBadConfigAtStart(t *testing.T) {
 		cmd := exec.CommandContext(ctx, fluxPath(), "start", "--test-size=1", "--config-path="+dir, "true")
 		cmd.Dir = dir
 		cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + dir, "TMPDIR=" + dir}
+		// A broker that hangs must not outlive flux start.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 		r := runCommand(ctx, t, cmd, "")
 		cancel()
 		if r.code == 0 || strings.TrimSpace(r.stderr) == "" || strings.Contains(r.stderr, "goroutine ") {

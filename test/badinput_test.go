@@ -3,6 +3,7 @@
 package test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -139,7 +140,9 @@ func badKeys(t *testing.T, c *cluster) {
 // badLoads gives a running instance configurations that are not.
 func badLoads(t *testing.T, c *cluster) {
 	for _, toml := range badTOML {
-		refused(t, c.fluxInput(toml, "config", "load"), "")
+		r := c.fluxInput(toml, "config", "load")
+		r.args = append(r.args, "<<", fmt.Sprintf("%.60q", toml))
+		refused(t, r, "")
 	}
 }
 

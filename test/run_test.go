@@ -212,8 +212,13 @@ func runBulk(t *testing.T, c *cluster) {
 	if len(ids) != n || len(slices.Compact(sorted(ids))) != n {
 		t.Fatalf("%d ids", len(ids))
 	}
-	if got := len(strings.Split(c.ok("jobs", "-a", "-n", "--count=0", "--filter=completed", "--name=bulk", "-o", "{id}"), "\n")); got != n {
+	if got := len(strings.Split(c.ok("jobs", "-n", "--count=0", "--filter=completed", "--name=bulk", "-o", "{id}"), "\n")); got != n {
 		t.Errorf("%d jobs listed as completed, want %d", got, n)
+	}
+	// What is counted is what is there.
+	all := len(strings.Split(c.ok("jobs", "-n", "--count=0", "--filter=completed", "-o", "{id}"), "\n"))
+	if got := c.flux("jobs", "--stats-only").stdout + c.flux("jobs", "--stats-only").stderr; !strings.Contains(got, fmt.Sprintf(" %d completed,", all)) {
+		t.Errorf("%d jobs have completed; the statistics say %q", all, got)
 	}
 	// Nothing is held when all is over.
 	if got := c.ok("resource", "list", "-no", "{nnodes}", "--states=allocated"); got != "0" {
