@@ -160,7 +160,12 @@ flux -> internal/rpc : typed helpers for jobs and KVS
 flux -> VALUE : what those return
 flux -> JSON : what they pass on
 
+internal/kvstree -> flux : a client that reads and writes the KVS blob by blob
+internal/kvstree -> internal/message : errors keep their errno
+internal/kvstree -> VALUE : tree objects
+
 internal/cli/... -> flux : a command is a client
+internal/cli/... -> internal/kvstree : the commands that dump, restore, check and sweep the KVS
 internal/cli/... -> internal/rpc : and knows the services by their requests alone
 internal/cli/... -> internal/cli/... : formats, job options
 internal/cli/... -> internal/install : where its siblings are

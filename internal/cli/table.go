@@ -63,6 +63,8 @@ func commandTable() []command {
 		{"event", instance, cStyle, "publish events and subscribe to them", newEvent},
 		{"config", other, cStyle, "look at and change the instance's configuration", newConfig},
 		{"kvs", instance, cStyle, "read and write the key-value store", newKVS},
+		{"dump", unlisted, cStyle, "write the KVS and the jobs to an archive", newDump},
+		{"restore", unlisted, cStyle, "read an archive of flux dump into the KVS", newRestore},
 		{"content", unlisted, cStyle, "read and write the content store", newContent},
 		{"exec", instance, cStyle, "run a command on brokers or on the nodes of a job", newExec},
 		{"sproc", unlisted, pyStyle, "list, signal and wait for remote processes", newSproc},

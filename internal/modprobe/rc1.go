@@ -113,7 +113,8 @@ func (m *Modprobe) rc1Tasks() []*Task {
 			NeedsAttrs: []string{"content.restore"}, run: checkRestore(restored),
 		},
 		{
-			Name: "restore", Ranks: leader, Before: []string{"kvs"}, After: []string{"content-backing", "check-restore"},
+			// job-info as well: the job services take over the jobs of the dump.
+			Name: "restore", Ranks: leader, Before: []string{"kvs", "job-info"}, After: []string{"content-backing", "check-restore"},
 			Requires: []string{"check-restore", "content-backing"}, Needs: []string{"content-backing", "check-restore"},
 			NeedsAttrs: []string{"content.restore"}, run: restore(restored),
 		},

@@ -138,6 +138,14 @@ func revive(row *store.FinishedJob) (*job.Job, error) {
 
 // finish puts the row of a job that has ended into the batch.
 func (s *jobs) finish(j *job.Job, r *record) {
+	s.batch.FinishJob(s.finishedRow(j, r.guest))
+	s.ending[j.ID] = j
+	s.history.add(j.UserID, j.ID)
+	s.after(func() { delete(s.ending, j.ID) })
+}
+
+// finishedRow is what is kept of a job that has ended.
+func (s *jobs) finishedRow(j *job.Job, guest string) *store.FinishedJob {
 	info, err := message.Marshal(listing(j))
 	if err != nil {
 		s.h.Log().Error("job record", "jobid", j.ID, "err", err)
@@ -147,16 +155,13 @@ func (s *jobs) finish(j *job.Job, r *record) {
 	if j.R != nil {
 		records["R"] = j.R
 	}
-	if r.guest != "" {
-		records["guest"] = []byte(r.guest)
+	if guest != "" {
+		records["guest"] = []byte(guest)
 	}
-	s.batch.FinishJob(&store.FinishedJob{
+	return &store.FinishedJob{
 		ID: uint64(j.ID), UserID: j.UserID, Result: int(j.Result()), TInactive: j.TInactive,
 		Name: j.Facts().Name, Queue: j.Facts().Queue, Info: info, Records: records,
-	})
-	s.ending[j.ID] = j
-	s.history.add(j.UserID, j.ID)
-	s.after(func() { delete(s.ending, j.ID) })
+	}
 }
 
 // finished returns a job that has ended. ENOENT when there is none.

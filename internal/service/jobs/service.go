@@ -93,6 +93,9 @@ func open(h service.Host, _ []string) (any, error) {
 	if err := s.configure(); err != nil {
 		return nil, err
 	}
+	if err := s.takeOver(); err != nil {
+		return nil, err
+	}
 	if err := s.restore(); err != nil {
 		return nil, err
 	}
