@@ -48,6 +48,9 @@ func (v *service) handleAll(family string, fn func(rest string, m *flux.Message)
 func (v *service) onDisconnect(fn func(sender string)) { v.gone = append(v.gone, fn) }
 
 func (v *service) request(m *flux.Message) {
+	if v.s.dying {
+		return // the broker answers when the shell is gone
+	}
 	if err := m.Cred.Authorize(v.uid); err != nil {
 		v.s.link.fail(m, err)
 		return

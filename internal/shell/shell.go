@@ -38,7 +38,8 @@ type Shell struct {
 
 	rc     int  // exit code, at least
 	raised bool // an exception has been raised: one is enough
-	dead   bool // die has been called
+	dead   bool // the broker is lost: nothing is waited for
+	dying  bool // die has been called
 	early  []syscall.Signal
 }
 
@@ -239,8 +240,13 @@ func (s *Shell) must(err error) {
 }
 
 // die ends the job: it logs, kills the tasks, raises an exception, lets all
-// that get out, and exits.
+// that get out, and exits. It returns only to those who call it while that is
+// going on.
 func (s *Shell) die(code int, format string, args ...any) {
+	if s.dying {
+		return
+	}
+	s.dying = true
 	text := fmt.Sprintf(format, args...)
 	s.log.log(sevFatal, "", "%s", text)
 	s.killTasks(syscall.SIGKILL)

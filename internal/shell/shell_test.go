@@ -174,6 +174,18 @@ func TestStdin(t *testing.T) {
 	expect(t, "input", b.names("input"), "header data data data data")
 }
 
+func TestStdinLimit(t *testing.T) {
+	b := newBrokers(t, 1)
+	r := b.run(testJob{command: []string{"cat"}, options: `{"input":{"limit":4}}`})
+	for range 10 {
+		b.request(0, "stdin", rpc.NewIO("stdin", "all", []byte("123"), false), 0)
+	}
+	expect(t, "exit", r.wait(), []int{1})
+	if e := b.exceptions(); len(e) != 1 || !strings.HasPrefix(e[0].Note, "stdin exceeds 4 limit. Try file input") {
+		t.Errorf("exceptions %+v", e)
+	}
+}
+
 func TestStdinFile(t *testing.T) {
 	b := newBrokers(t, 1)
 	path := filepath.Join(b.dir, "in")
