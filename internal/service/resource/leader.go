@@ -118,6 +118,7 @@ func (l *leader) restore(past *history) {
 // replay makes the state that is known at the start, and posts the events that
 // open its history. r is nil if R is not known.
 func (l *leader) replay(past *history, r *rset.R, method string) error {
+	started := l.now()
 	var defined []core.Event
 	if r != nil {
 		l.fragments = nil
@@ -142,7 +143,7 @@ func (l *leader) replay(past *history, r *rset.R, method string) error {
 	if l.opt.forceUp {
 		l.m.ForceOnline()
 	}
-	l.post(l.m.Restart(l.now()), nil)
+	l.post(l.m.Restart(started), nil)
 	if r != nil {
 		if err := l.postR(defined, l.mustKeep); err != nil {
 			return err
