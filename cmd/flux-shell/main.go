@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 
 	"goflux/internal/rpc"
 	"goflux/internal/shell"
@@ -21,6 +22,9 @@ Options:
 `
 
 func main() {
+	// The processors are the tasks'. One thread at a time is enough for what
+	// they say, and starts and ends sooner.
+	runtime.GOMAXPROCS(1)
 	o, err := parse(os.Args[1:], os.Stdout)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "flux-shell: %v\n", err)

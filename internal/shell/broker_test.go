@@ -342,7 +342,7 @@ func (b *brokers) run(j testJob) *running {
 		if err := os.MkdirAll(dir, 0o755); err == nil {
 			err = os.WriteFile(path, raw, 0o644)
 		}
-		cmd := exec.Command("/proc/self/exe", testID.F58())
+		cmd := exec.Command(shellPath(), testID.F58())
 		var errs strings.Builder
 		cmd.Stderr = &errs
 		cmd.Env = append(os.Environ(), "SHELL_TEST_RUN=1", "LC_ALL=C.UTF-8", "FLUX_URI=local://"+b.path(rank), rpc.ShellInfoEnv+"="+path, "FLUX_KVS_NAMESPACE=job-1")
@@ -484,4 +484,11 @@ func (b *brokers) exceptions() []rpc.ShellRaise {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.raised
+}
+
+func shellPath() string {
+	if p := os.Getenv("SHELL_PROGRAM"); p != "" {
+		return p
+	}
+	return "/proc/self/exe"
 }

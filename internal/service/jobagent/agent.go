@@ -16,6 +16,7 @@ import (
 	"goflux/internal/rpc"
 	"goflux/internal/service"
 	"goflux/internal/sys/process"
+	"goflux/internal/sys/topology"
 	"goflux/jobid"
 )
 
@@ -41,6 +42,22 @@ type agent struct {
 	reaper *process.Reaper
 	shells map[jobid.ID]*shell
 	term   int64 // the newest leader's
+	cores  []string
+}
+
+// cores are the node's cores as lists of processors, which saves each shell
+// from reading the topology; nil when it cannot be read.
+func cores(h service.Host) []string {
+	m, err := topology.Local(true)
+	if err != nil {
+		h.Log().Warn("the node's topology is not known", "err", err)
+		return nil
+	}
+	out := make([]string, len(m.Cores))
+	for i := range m.Cores {
+		out[i] = m.Cores[i].CPUs.String()
+	}
+	return out
 }
 
 // shell is a shell that runs on this node.
@@ -181,7 +198,7 @@ func (a *agent) info(req *rpc.AgentLaunch) ([]byte, error) {
 	}
 	return message.Marshal(rpc.ShellInfo{
 		ID: req.ID, Attempt: req.Attempt, UserID: req.UserID, BrokerRank: a.h.Rank(),
-		R: req.R, Jobspec: spec, Attrs: attrs,
+		R: req.R, Jobspec: spec, Attrs: attrs, Cores: a.cores,
 	})
 }
 
