@@ -65,6 +65,8 @@ func commandTable() []command {
 		{"kvs", instance, cStyle, "read and write the key-value store", newKVS},
 		{"dump", unlisted, cStyle, "write the KVS and the jobs to an archive", newDump},
 		{"restore", unlisted, cStyle, "read an archive of flux dump into the KVS", newRestore},
+		{"fsck", unlisted, cStyle, "check that nothing is missing in the content store", newFsck},
+		{"gc", unlisted, cStyle, "delete what nothing refers to from the content store", newGC},
 		{"content", unlisted, cStyle, "read and write the content store", newContent},
 		{"exec", instance, cStyle, "run a command on brokers or on the nodes of a job", newExec},
 		{"sproc", unlisted, pyStyle, "list, signal and wait for remote processes", newSproc},

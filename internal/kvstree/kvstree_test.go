@@ -190,6 +190,9 @@ func TestChangeStoredTree(t *testing.T) {
 	if tree.root, err = tree.load(ctx, treeobj.Dirref{Refs: []string{root}}); err != nil {
 		t.Fatal(err)
 	}
+	if err := tree.Put(ctx, []string{"lost", "x"}, treeobj.Val{}); !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("put below a lost directory: %v", err)
+	}
 	if err := tree.Unlink(ctx, []string{"lost", "x"}); !errors.Is(err, syscall.ENOENT) {
 		t.Errorf("below a lost directory: %v", err)
 	}
@@ -197,6 +200,12 @@ func TestChangeStoredTree(t *testing.T) {
 		t.Error(err)
 	}
 	put("a.b.d", treeobj.Val{})
+	if err := tree.Put(ctx, []string{"a", "b", "c", "x"}, treeobj.Val{}); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("put below a value: %v", err)
+	}
+	if err := tree.Force(ctx, []string{"a", "b", "c", "x"}, treeobj.Val{}); err != nil {
+		t.Error(err)
+	}
 	if root, err = tree.Store(ctx, w); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +214,7 @@ func TestChangeStoredTree(t *testing.T) {
 		keys = append(keys, n.Key)
 		return n.Err
 	}}).Run(ctx, "", root)
-	if want := []string{"", "a", "a.b", "a.b.c", "a.b.d"}; err != nil || !slices.Equal(keys, want) {
+	if want := []string{"", "a", "a.b", "a.b.c", "a.b.c.x", "a.b.d"}; err != nil || !slices.Equal(keys, want) {
 		t.Errorf("got %q %v, want %q", keys, err, want)
 	}
 }

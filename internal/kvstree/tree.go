@@ -43,12 +43,19 @@ func (t *Tree) load(ctx context.Context, o treeobj.Dirref) (*treeobj.Dir, error)
 	return decodeDir(data)
 }
 
+// What keeps an entry from being a directory; a directory whose blob is missing
+// is another thing.
+var (
+	errNoEntry = message.Errorf(syscall.ENOENT, "no such directory")
+	errNoDir   = message.Errorf(syscall.ENOTDIR, "not a directory")
+)
+
 // child is the directory name of dir, ready to be changed. ENOENT when there
 // is none, ENOTDIR when something else is in its place.
 func (t *Tree) child(ctx context.Context, dir *treeobj.Dir, name string) (*treeobj.Dir, error) {
 	o, ok := dir.Get(name)
 	if !ok {
-		return nil, syscall.ENOENT
+		return nil, errNoEntry
 	}
 	switch o := o.(type) {
 	case *treeobj.Dir:
@@ -60,19 +67,28 @@ func (t *Tree) child(ctx context.Context, dir *treeobj.Dir, name string) (*treeo
 		}
 		return sub, err
 	}
-	return nil, syscall.ENOTDIR
+	return nil, errNoDir
 }
 
 // Put puts an object at a key, making the directories above it. ENOTDIR when
 // something that is no directory is above it.
 func (t *Tree) Put(ctx context.Context, key []string, obj treeobj.Object) error {
+	return t.put(ctx, key, obj, false)
+}
+
+// Force is Put that replaces what is in its way.
+func (t *Tree) Force(ctx context.Context, key []string, obj treeobj.Object) error {
+	return t.put(ctx, key, obj, true)
+}
+
+func (t *Tree) put(ctx context.Context, key []string, obj treeobj.Object, force bool) error {
 	if len(key) == 0 || len(key) > maxDepth {
 		return message.Errorf(syscall.EINVAL, "a key of %d components", len(key))
 	}
 	dir := t.root
 	for _, name := range key[:len(key)-1] {
 		sub, err := t.child(ctx, dir, name)
-		if err == error(syscall.ENOENT) {
+		if err == errNoEntry || force && err == errNoDir {
 			sub, err = treeobj.NewDir(), nil
 			dir.Set(name, sub)
 		}
@@ -85,22 +101,9 @@ func (t *Tree) Put(ctx context.Context, key []string, obj treeobj.Object) error 
 	return nil
 }
 
-// Get returns the object at a key. ENOENT when there is none.
-func (t *Tree) Get(ctx context.Context, key []string) (treeobj.Object, error) {
-	dir, err := t.dir(ctx, key[:len(key)-1])
-	if err != nil {
-		return nil, err
-	}
-	o, ok := dir.Get(key[len(key)-1])
-	if !ok {
-		return nil, syscall.ENOENT
-	}
-	return o, nil
-}
-
 // Unlink removes the object at a key. ENOENT when there is none.
 func (t *Tree) Unlink(ctx context.Context, key []string) error {
-	dir, err := t.dir(ctx, key[:len(key)-1])
+	dir, err := t.Dir(ctx, key[:len(key)-1])
 	if err != nil {
 		return err
 	}
@@ -110,7 +113,9 @@ func (t *Tree) Unlink(ctx context.Context, key []string) error {
 	return nil
 }
 
-func (t *Tree) dir(ctx context.Context, key []string) (dir *treeobj.Dir, err error) {
+// Dir returns the directory at a key, which is not to be changed. ENOENT when
+// there is none, ENOTDIR when it is none.
+func (t *Tree) Dir(ctx context.Context, key []string) (dir *treeobj.Dir, err error) {
 	dir = t.root
 	for _, name := range key {
 		if dir, err = t.child(ctx, dir, name); err != nil {
@@ -119,9 +124,6 @@ func (t *Tree) dir(ctx context.Context, key []string) (dir *treeobj.Dir, err err
 	}
 	return dir, nil
 }
-
-// Empty reports whether nothing is in the tree.
-func (t *Tree) Empty() bool { return t.root.Len() == 0 }
 
 // Store makes blobs of the directories that were made or loaded, and waits
 // until they, and all w was given before, are stored. It returns the root's
