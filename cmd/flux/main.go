@@ -5,8 +5,13 @@ package main
 
 import (
 	"os"
+	"syscall"
 
 	"goflux/internal/cli"
+	"goflux/internal/sys/sigdefault"
 )
 
-func main() { os.Exit(cli.Main(os.Args[1:])) }
+func main() {
+	_ = sigdefault.Set(syscall.SIGALRM) // scripts bound commands by alarms; it cannot fail
+	os.Exit(cli.Main(os.Args[1:]))
+}
