@@ -163,6 +163,8 @@ func (s *Session) endError(path string, err error) bool {
 	case path == outputLog && errors.Is(err, syscall.ENOENT):
 		s.message("No job output found")
 		return true
+	case path == execLog && errors.Is(err, syscall.ENOENT):
+		return true // the job never came that far
 	case path == mainLog && errors.Is(err, syscall.ENOENT):
 		s.fail("Failed to attach to %s: No such job", s.Name)
 	case path == mainLog && errors.Is(err, syscall.EPERM):
