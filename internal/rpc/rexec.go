@@ -24,17 +24,34 @@ type IO struct {
 	Repeat int `json:"repeat,omitzero"`
 }
 
-// NewIO returns data as an I/O object; what is not UTF-8 goes in base64.
+// NewIO returns data as an I/O object. What is not UTF-8 goes in base64, and so
+// does what would be longer as JSON text: control characters take six bytes.
 func NewIO(stream, rank string, data []byte, eof bool) IO {
 	io := IO{Stream: stream, Rank: rank, EOF: eof}
 	switch {
 	case len(data) == 0:
-	case utf8.Valid(data):
+	case utf8.Valid(data) && !mostlyControl(data):
 		io.Data = string(data)
 	default:
 		io.Encoding, io.Data = "base64", base64.StdEncoding.EncodeToString(data)
 	}
 	return io
+}
+
+// mostlyControl reports whether data takes more bytes as JSON text than in
+// base64. Short pieces stay readable.
+func mostlyControl(data []byte) bool {
+	const short = 64
+	if len(data) < short {
+		return false
+	}
+	extra := 0
+	for _, c := range data {
+		if c < ' ' && c != '\n' && c != '\t' && c != '\r' {
+			extra += 5
+		}
+	}
+	return extra > len(data)/3
 }
 
 // Bytes decodes the data. EPROTO for base64 that is none or an encoding that
