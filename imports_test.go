@@ -164,7 +164,13 @@ internal/kvstree -> flux : a client that reads and writes the KVS blob by blob
 internal/kvstree -> internal/message : errors keep their errno
 internal/kvstree -> VALUE : tree objects
 
+internal/fileref -> internal/message : errors keep their errno
+internal/fileref -> VALUE : blobrefs
+internal/fileref -> JSON : a file's data may be any JSON
+internal/service/content -> internal/fileref : mapped files are cut into the blobs RFC 37 names
+
 internal/cli/... -> flux : a command is a client
+internal/cli/... -> internal/fileref : flux archive
 internal/cli/... -> internal/kvstree : the commands that dump, restore, check and sweep the KVS
 internal/cli/... -> internal/rpc : and knows the services by their requests alone
 internal/cli/... -> internal/cli/... : formats, job options

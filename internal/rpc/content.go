@@ -26,10 +26,24 @@ type ContentStats struct {
 	Mmap            ContentMmap `json:"mmap"`
 }
 
-// ContentMmap counts files mapped into the content store.
+// ContentMmap lists the files mapped into the content store, by tag.
 type ContentMmap struct {
-	Tags  map[string]int `json:"tags"`
-	Blobs int            `json:"blobs"`
+	Tags  map[string][]string `json:"tags"`
+	Blobs int                 `json:"blobs"`
+}
+
+// ContentMmapAdd is content.mmap-add: the file at Path becomes part of the
+// content store, in blobs of up to ChunkSize bytes (0: one).
+type ContentMmapAdd struct {
+	Path      string `json:"path"`
+	ChunkSize int64  `json:"chunksize"`
+	Tag       string `json:"tag"`
+}
+
+// ContentMmapRemove is content.mmap-remove: the files with the tag are part of
+// the content store no more.
+type ContentMmapRemove struct {
+	Tag string `json:"tag"`
 }
 
 // CheckpointPut is content.checkpoint-put and content-backing.checkpoint-put.

@@ -165,11 +165,12 @@ func namePattern(pattern string) (*regexp.Regexp, error) {
 		}
 		return re, nil
 	}
-	return globPattern(pattern), nil
+	return GlobPattern(pattern), nil
 }
 
-// globPattern translates a glob of *, ? and [...].
-func globPattern(glob string) *regexp.Regexp {
+// GlobPattern translates a glob of *, ? and [...], in which slashes are nothing
+// special.
+func GlobPattern(glob string) *regexp.Regexp {
 	var b strings.Builder
 	b.WriteString(`(?s)^`)
 	for i := 0; i < len(glob); i++ {

@@ -65,7 +65,7 @@ func applyLimit(set map[string]int64, rule string, current func(string) (int64, 
 		set[name] = n
 		return nil
 	}
-	re, found := globPattern(strings.ToLower(rule)), false
+	re, found := GlobPattern(strings.ToLower(rule)), false
 	for _, name := range limitNames {
 		if re.MatchString(name) {
 			if n, ok := current(name); ok {

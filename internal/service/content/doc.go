@@ -17,5 +17,8 @@
 // instance, restore one or look for what refers to content, the leader's service
 // hands them out and takes them in (content.jobs-get, content.jobs-put).
 //
+// Files of the leader's node can be made part of the store without being copied
+// (content.mmap-add), as flux archive create --mmap does.
+//
 // All methods are for the instance owner, statistics for everyone.
 package content

@@ -27,6 +27,8 @@ func Service() *service.Registration {
 			service.Raw("content.checkpoint-get", service.Owner, (*content).checkpointGet),
 			service.Deferred("content.checkpoint-put", service.Owner, (*content).checkpointPut),
 			service.Deferred("content.commit", service.Owner, (*content).commit),
+			service.Deferred("content.mmap-add", service.Owner, (*content).mmapAdd),
+			service.Deferred("content.mmap-remove", service.Owner, (*content).mmapRemove),
 			service.Deferred("content.jobs-get", service.Owner, (*content).jobsGet),
 			service.Deferred("content.jobs-put", service.Owner, (*content).jobsPut),
 		},
@@ -49,6 +51,8 @@ type content struct {
 	waiting  []func(error)
 	flushErr error
 	purging  bool
+
+	mapped mappedFiles
 }
 
 func newContent(h service.Host, args []string) (any, error) {
@@ -56,7 +60,7 @@ func newContent(h service.Host, args []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &content{cache: newCache(), h: h, opt: opt, leader: h.Rank() == 0}
+	s := &content{cache: newCache(), mapped: newMappedFiles(), h: h, opt: opt, leader: h.Rank() == 0}
 	name, ok := h.Attr("content.hash")
 	if !ok {
 		name = string(treeobj.SHA1)
@@ -75,7 +79,7 @@ func newContent(h service.Host, args []string) (any, error) {
 func (s *content) Stats() any {
 	return rpc.ContentStats{
 		Count: len(s.entries), Valid: s.valid, Dirty: s.dirty, Size: s.size, FlushBatchCount: s.storing,
-		Mmap: rpc.ContentMmap{Tags: map[string]int{}},
+		Mmap: s.mapped.stats(),
 	}
 }
 
@@ -110,6 +114,10 @@ func (s *content) load(c *service.Call) {
 	if e != nil && e.valid {
 		s.touch(e, s.h.Now())
 		c.Respond(e.data)
+		return
+	}
+	if at, ok := s.mapped.blobs[hash]; ok {
+		s.loadMapped(c, hash, at)
 		return
 	}
 	if s.leader && !s.backing {
