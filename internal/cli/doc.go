@@ -33,8 +33,11 @@
 // variable of every command.
 //
 // Commands with subcommands: cmd := a.group("module COMMAND", "…"), then
-// cmd.AddCommand. A command whose operands begin another command line
-// (flux run, flux exec) calls ownArgs(cmd): options end at its first operand.
+// cmd.AddCommand. a.operands(least, most) checks the number of operands.
+// Options of commands of the style cStyle end at the first operand; others take
+// options anywhere unless they call ownArgs(cmd), as flux run does, whose
+// operands begin another command line. Long options may be abbreviated, and an
+// option with an optional value takes it attached (-Lnever, --color=never).
 //
 // # Output
 //
@@ -57,6 +60,14 @@
 //	return usageError("missing NAME")     // with a hint at --help
 //
 // fail keeps the errno of its last error: errors.Is(err, syscall.ENOENT).
+// osErrorText(err) is "[Errno 17] text", which strict commands show for some
+// errors; a.warnf prints a line without ending the command.
+//
+// # Tests
+//
+// Scripts in testdata/script need no instance. Those in testdata/wire talk to a
+// broker that answers from a list and writes down what it was asked: they hold
+// both the requests and the output.
 //
 // # Environment
 //
