@@ -133,10 +133,11 @@ type JobManagerList struct {
 }
 
 // JobsJournal is job-manager.events-journal: with Full the history comes first.
+// Allow and Deny are objects whose keys are names of events.
 type JobsJournal struct {
 	Full  bool           `json:"full,omitzero"`
-	Allow map[string]int `json:"allow,omitempty"`
-	Deny  map[string]int `json:"deny,omitempty"`
+	Allow jsontext.Value `json:"allow,omitempty"`
+	Deny  jsontext.Value `json:"deny,omitempty"`
 }
 
 // JobEvents is an answer of events-journal.
@@ -398,3 +399,22 @@ type (
 		Version int              `json:"version,omitzero"`
 	}
 )
+
+// Jobtap is job-manager.jobtap: with QueryOnly it is answered by a JobtapList,
+// else plugins are removed and one is loaded.
+type Jobtap struct {
+	QueryOnly bool           `json:"query_only,omitzero"`
+	Load      string         `json:"load,omitzero"`
+	Remove    string         `json:"remove,omitzero"`
+	Conf      map[string]any `json:"conf,omitempty"`
+}
+
+// JobtapList answers it: the plugins that are loaded.
+type JobtapList struct {
+	Plugins []string `json:"plugins"`
+}
+
+// JobtapQuery is job-manager.jobtap-query.
+type JobtapQuery struct {
+	Name string `json:"name"`
+}

@@ -18,11 +18,12 @@ import (
 // Dependency is a dependency of a submission, checked and ready to be added
 // (RFC 26; flux-submit(1), DEPENDENCIES).
 type Dependency struct {
-	Description string
-	kind        dependencyKind
-	on          jobid.ID // after…
-	at          float64  // begin-time
-	warning     string
+	Scheme, Description string
+
+	kind    dependencyKind
+	on      jobid.ID // after…
+	at      float64  // begin-time
+	warning string
 }
 
 type dependencyKind int
@@ -84,9 +85,9 @@ func ParseDependencies(spec *jobspec.Jobspec, userid uint32, find func(jobid.ID)
 	for _, d := range list {
 		s, ok := dependencySchemes[d.Scheme]
 		if !ok {
-			return nil, message.Errorf(syscall.EINVAL, "dependency scheme %q not supported", d.Scheme)
+			return nil, ErrScheme(d.Scheme)
 		}
-		dep := Dependency{kind: s.kind, Description: s.prefix + "=" + d.Value}
+		dep := Dependency{Scheme: d.Scheme, kind: s.kind, Description: s.prefix + "=" + d.Value}
 		switch s.kind {
 		case singleton:
 			if spec.Attr("system.job.name") == nil {
@@ -106,6 +107,11 @@ func ParseDependencies(spec *jobspec.Jobspec, userid uint32, find func(jobid.ID)
 		out = append(out, dep)
 	}
 	return out, nil
+}
+
+// ErrScheme refuses a dependency scheme. EINVAL.
+func ErrScheme(scheme string) error {
+	return message.Errorf(syscall.EINVAL, "dependency scheme %q not supported", scheme)
 }
 
 // afterJob checks a dependency on another job.
@@ -235,8 +241,15 @@ func (m *Machine) notice(now float64, j *Job, before State, event string) {
 		m.deps.counts[keyOf(j)]++
 		j.run.counted = true
 	}
-	if event == "start" {
+	switch event {
+	case "start":
 		m.release(now, j, func(d *Dependency) bool { return d.kind == afterStart })
+	case "jobspec-update":
+		m.respecified(now, j)
+	case "resource-update":
+		if j.run.executing {
+			m.emit(Extend{j, *j.Expiration})
+		}
 	}
 }
 
@@ -290,7 +303,7 @@ func (m *Machine) nextSingleton(now float64, k singletonKey) {
 		if len(m.deps.queues[k]) == 0 {
 			delete(m.deps.queues, k)
 		}
-		m.met(now, waitingFor{next, Dependency{Description: "singleton"}})
+		m.met(now, waitingFor{next, Dependency{Scheme: "singleton", Description: "singleton"}})
 	}
 }
 
@@ -300,4 +313,10 @@ type singletonKey struct {
 	name   string
 }
 
-func keyOf(j *Job) singletonKey { return singletonKey{j.UserID, j.Facts().Name} }
+// keyOf is the job's key by the name it was submitted with.
+func keyOf(j *Job) singletonKey {
+	if j.run.key == nil {
+		j.run.key = &singletonKey{j.UserID, j.Facts().Name}
+	}
+	return *j.run.key
+}

@@ -36,6 +36,12 @@ type (
 		Job      *Job
 		Reattach bool
 	}
+	// Extend tells the execution service a new time limit of a job that runs,
+	// in seconds since the epoch; 0 is none.
+	Extend struct {
+		Job        *Job
+		Expiration float64
+	}
 	// Free returns resources to the scheduler: R as allocated, all of it.
 	Free struct {
 		ID jobid.ID
@@ -51,5 +57,6 @@ func (RequestAlloc) effect() {}
 func (CancelAlloc) effect()  {}
 func (Prioritize) effect()   {}
 func (StartExec) effect()    {}
+func (Extend) effect()       {}
 func (Free) effect()         {}
 func (Retire) effect()       {}

@@ -3,7 +3,6 @@
 package job
 
 import (
-	"fmt"
 	"slices"
 	"syscall"
 
@@ -102,9 +101,9 @@ func (m *Machine) RemoveDependency(now float64, j *Job, description string) erro
 
 // SchedulerReady says that a scheduler takes limit alloc requests at once (-1:
 // any number).
-func (m *Machine) SchedulerReady(limit int) {
+func (m *Machine) SchedulerReady(now float64, limit int) {
 	m.limit = limit
-	m.fill()
+	m.fill(now)
 }
 
 // SchedulerGone says that the scheduler has left: what it was asked is asked
@@ -131,12 +130,12 @@ func (m *Machine) Allocated(now float64, j *Job, r jsontext.Value, annotations m
 	if j.State != Sched { // canceled meanwhile
 		m.emit(Free{j.ID, r})
 		m.advance(now, j)
-		m.fill()
+		m.fill(now)
 		return
 	}
 	m.post(now, j, "alloc", allocContext{Annotations: j.Annotations})
 	m.advance(now, j)
-	m.fill()
+	m.fill(now)
 }
 
 // Denied is the scheduler's refusal for good.
@@ -149,7 +148,7 @@ func (m *Machine) Denied(now float64, j *Job, note string) {
 		m.post(now, j, "exception", Exception{Type: "alloc", Severity: 0, Note: note})
 	}
 	m.advance(now, j)
-	m.fill()
+	m.fill(now)
 }
 
 // AllocCanceled is the scheduler's answer to CancelAlloc.
@@ -159,7 +158,7 @@ func (m *Machine) AllocCanceled(now float64, j *Job) {
 	}
 	j.Annotations = withoutSched(j.Annotations)
 	m.advance(now, j)
-	m.fill()
+	m.fill(now)
 }
 
 // Annotated are annotations of a pending request.
@@ -188,15 +187,23 @@ func withoutSched(a map[string]any) map[string]any {
 func (m *Machine) ExecReady(now float64) {
 	m.exec = true
 	for _, j := range m.jobs {
-		if j.run.executing {
-			j.run.executing = false
+		j.run.executing = false
+		if j.State == Run && j.Started {
+			m.debug(now, j, "exec-reattach-start")
 		}
 		m.advance(now, j)
 	}
 }
 
 // ExecGone says that the execution service has left.
-func (m *Machine) ExecGone() { m.exec = false }
+func (m *Machine) ExecGone(now float64) {
+	m.exec = false
+	for _, j := range m.jobs {
+		if j.run.executing {
+			m.debug(now, j, "start-lost")
+		}
+	}
+}
 
 // ExecStarted: the shells run.
 func (m *Machine) ExecStarted(now float64, j *Job) {
@@ -206,7 +213,7 @@ func (m *Machine) ExecStarted(now float64, j *Job) {
 }
 
 // ExecReattached: the shells were found again; nothing changes.
-func (m *Machine) ExecReattached(*Job) {}
+func (m *Machine) ExecReattached(now float64, j *Job) { m.debug(now, j, "exec-reattach-finish") }
 
 // ExecFinished: the shells have ended, status being the greatest wait status.
 func (m *Machine) ExecFinished(now float64, j *Job, status int) {
@@ -238,7 +245,7 @@ func (m *Machine) ExecReleased(now float64, j *Job, ranks string, final bool) {
 	m.advance(now, j)
 }
 
-// QueueStarted applies a change of a queue: jobs of stopped queues are taken
+// QueuesChanged applies a change of queues: jobs of stopped queues are taken
 // back from the scheduler, those of started ones are sent.
 func (m *Machine) QueuesChanged(now float64) {
 	for _, j := range m.jobs {
@@ -255,17 +262,17 @@ func (m *Machine) QueuesChanged(now float64) {
 			m.emit(CancelAlloc{j.ID})
 		}
 	}
-	m.fill()
+	m.fill(now)
 }
 
 // ExceptionError checks an exception that a user wants to raise: type a word,
 // severity 0 to 7. EPROTO.
 func ExceptionError(kind string, severity int) error {
 	if kind == "" || slices.ContainsFunc([]byte(kind), func(c byte) bool { return c <= ' ' || c == '=' }) {
-		return message.Errorf(syscall.EPROTO, "%q is not an exception type", kind)
+		return message.Errorf(syscall.EPROTO, "invalid exception type")
 	}
 	if severity < 0 || severity > 7 {
-		return message.Errorf(syscall.EPROTO, "invalid exception severity %s (0 to 7)", fmt.Sprint(severity))
+		return message.Errorf(syscall.EPROTO, "invalid exception severity")
 	}
 	return nil
 }

@@ -44,8 +44,9 @@ type Job struct {
 	Freed     bool // free has been logged
 	// WaitStatus is the status of the finish event.
 	WaitStatus int
-	// Expiration is the one of the newest resource-update, 0 when there was none.
-	Expiration float64
+	// Expiration is the one of the newest resource-update: seconds since the
+	// epoch, 0 for no limit. Without one, that of R counts.
+	Expiration *float64
 
 	// Jobspec is the job request with all updates applied, Request the JSON it
 	// was at submission, J as it was signed; R the allocated resources (RFC 20)
@@ -55,8 +56,12 @@ type Job struct {
 	J       string
 	R       jsontext.Value
 
-	// Attempt counts the launches; Term is the leader's when it was launched.
+	// Attempt counts the launches.
 	Attempt int
+
+	// Bypass: its resources are in its jobspec and come from no scheduler.
+	// Immutable: its user may no longer update it.
+	Bypass, Immutable bool
 
 	run     runState
 	facts   *Facts
@@ -80,6 +85,7 @@ type runState struct {
 	executing  bool // start request sent, final release not received
 	retired    bool
 	counted    bool // among the jobs past DEPEND of its name
+	key        *singletonKey
 }
 
 // contexts of the events that Apply reads.
@@ -103,6 +109,7 @@ type (
 	}
 	allocContext struct {
 		Annotations map[string]any `json:"annotations,omitempty"`
+		Bypass      bool           `json:"bypass,omitzero"`
 	}
 	finishContext struct {
 		Status int `json:"status"`
@@ -212,11 +219,9 @@ var steps = map[string]func(*Job, eventlog.Entry) error{
 			return err
 		}
 		for _, name := range c.Flags {
-			f, ok := FlagByName[name]
-			if !ok {
-				return fmt.Errorf("unknown flag %q", name)
+			if err := j.setFlag(name); err != nil {
+				return err
 			}
-			j.Flags |= f
 		}
 		return nil
 	},
@@ -316,7 +321,7 @@ var steps = map[string]func(*Job, eventlog.Entry) error{
 		if err := context(e, &c); err != nil {
 			return err
 		}
-		j.Expiration = c.Expiration
+		j.Expiration = &c.Expiration
 		return nil
 	},
 }
@@ -328,6 +333,23 @@ func context(e eventlog.Entry, dst any) error {
 		return fmt.Errorf("context is missing")
 	}
 	return message.Unmarshal(e.Context, dst)
+}
+
+// setFlag sets a flag that a job got after its submission.
+func (j *Job) setFlag(name string) error {
+	switch name {
+	case flagBypass:
+		j.Bypass = true
+	case flagImmutable:
+		j.Immutable = true
+	default:
+		f, ok := FlagByName[name]
+		if !ok {
+			return fmt.Errorf("unknown flag %q", name)
+		}
+		j.Flags |= f
+	}
+	return nil
 }
 
 // move takes the job from one state to the next and notes when.

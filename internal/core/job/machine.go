@@ -80,13 +80,33 @@ func (m *Machine) Effects() []Effect {
 
 func (m *Machine) emit(e Effect) { m.effects = append(m.effects, e) }
 
+// Submission is how a job is submitted, besides its request.
+type Submission struct {
+	UserID       uint32
+	Urgency      int
+	Flags        Flag
+	Dependencies []Dependency
+	// Hold sets the urgency to hold, whatever was asked for, on behalf of
+	// user HeldBy.
+	Hold   bool
+	HeldBy uint32
+	// Bypass takes the resources from attributes.system.alloc-bypass.R.
+	Bypass bool
+}
+
 // Add takes in a new job: it posts submit and goes on from there. j has ID, J,
 // Request and Jobspec.
-func (m *Machine) Add(now float64, j *Job, userid uint32, urgency int, flags Flag, deps []Dependency) {
+func (m *Machine) Add(now float64, j *Job, s *Submission) {
 	m.jobs[j.ID] = j
-	m.post(now, j, "submit", submitContext{UserID: userid, Urgency: urgency, Flags: int(flags), Version: 1})
+	m.post(now, j, "submit", submitContext{UserID: s.UserID, Urgency: s.Urgency, Flags: int(s.Flags), Version: 1})
 	m.post(now, j, "validate", nil)
-	m.await(now, j, deps)
+	if s.Bypass {
+		m.post(now, j, "set-flags", flagsContext{[]string{flagBypass}})
+	}
+	if s.Hold && j.Urgency != UrgencyHold {
+		m.post(now, j, "urgency", urgencyContext{UserID: s.HeldBy, Urgency: UrgencyHold})
+	}
+	m.await(now, j, s.Dependencies)
 	m.advance(now, j)
 }
 
@@ -150,6 +170,13 @@ func (m *Machine) apply(j *Job, e eventlog.Entry) error {
 	return nil
 }
 
+// debug logs a step that is in the log of a job with the debug flag alone.
+func (m *Machine) debug(now float64, j *Job, name string) {
+	if j.Flags&FlagDebug != 0 {
+		m.post(now, j, "debug."+name, nil)
+	}
+}
+
 // advance does what the job's state calls for until it has to wait.
 func (m *Machine) advance(now float64, j *Job) {
 	for {
@@ -162,10 +189,14 @@ func (m *Machine) advance(now float64, j *Job) {
 		case Priority:
 			m.post(now, j, "priority", priorityContext{PriorityOf(j)})
 		case Sched:
+			if j.Bypass {
+				m.bypass(now, j)
+				break
+			}
 			m.enqueue(j)
-			m.fill()
+			m.fill(now)
 		case Run:
-			m.start(j)
+			m.start(now, j)
 		case Cleanup:
 			m.cleanup(now, j)
 		case Inactive:
@@ -186,8 +217,20 @@ func PriorityOf(j *Job) int64 {
 	return int64(j.Urgency)
 }
 
+// bypass gives a job the resources that its jobspec names, unless it is held.
+func (m *Machine) bypass(now float64, j *Job) {
+	if j.Priority > 0 {
+		j.R = j.Jobspec.Attr(BypassAttr)
+		m.post(now, j, "alloc", allocContext{Bypass: true})
+	}
+}
+
+// BypassAttr is the attribute with the resources of a job that bypasses the
+// scheduler.
+const BypassAttr = "system.alloc-bypass.R"
+
 func (m *Machine) enqueue(j *Job) {
-	if j.run.queued || j.run.allocating || j.Priority <= 0 || !m.queues.Started(j.Facts().Queue) {
+	if j.run.queued || j.run.allocating || j.Bypass || j.Priority <= 0 || !m.queues.Started(j.Facts().Queue) {
 		return
 	}
 	j.run.queued = true
@@ -204,7 +247,7 @@ func (m *Machine) dequeue(j *Job) {
 // fill sends alloc requests as far as the scheduler takes them. When it takes
 // no more and the best job that waits is better than the worst that was sent,
 // the latter's request is taken back to make room.
-func (m *Machine) fill() {
+func (m *Machine) fill(now float64) {
 	for m.limit != 0 && m.queue.Len() > 0 {
 		best, _ := m.queue.Min()
 		if m.limit > 0 && m.asked.Len() >= m.limit {
@@ -218,16 +261,18 @@ func (m *Machine) fill() {
 		m.dequeue(best)
 		best.run.allocating = true
 		m.asked.Set(best)
+		m.debug(now, best, "alloc-request")
 		m.emit(RequestAlloc{best})
 	}
 }
 
 // start asks for execution when nothing is in the way.
-func (m *Machine) start(j *Job) {
+func (m *Machine) start(now float64, j *Job) {
 	if j.run.executing || len(j.Prologs) > 0 || !m.exec {
 		return
 	}
 	j.run.executing = true
+	m.debug(now, j, "start-request")
 	m.emit(StartExec{Job: j, Reattach: j.Started})
 }
 
@@ -246,7 +291,7 @@ func (m *Machine) cleanup(now float64, j *Job) {
 	}
 	if j.Allocated && j.Started && !j.Finished && m.exec {
 		// restarted: the shells must be found again before anything is freed
-		m.start(j)
+		m.start(now, j)
 		return
 	}
 	if j.Allocated && j.Started && !j.Finished {
@@ -254,7 +299,9 @@ func (m *Machine) cleanup(now float64, j *Job) {
 	}
 	if j.Allocated && !j.Freed {
 		m.post(now, j, "free", nil)
-		m.emit(Free{j.ID, j.R})
+		if !j.Bypass {
+			m.emit(Free{j.ID, j.R})
+		}
 	}
 	m.post(now, j, "clean", nil)
 }

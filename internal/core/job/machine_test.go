@@ -44,13 +44,22 @@ func newWorld(t interface{ Fatalf(string, ...any) }) *world {
 func (w *world) tick() float64 { w.now++; return w.now }
 
 func (w *world) submit(urgency int, deps ...Dependency) *Job {
+	return w.submitAs(&Submission{UserID: 1000, Urgency: urgency, Dependencies: deps})
+}
+
+func (w *world) submitAs(s *Submission) *Job {
 	spec, err := jobspec.Parse([]byte(request))
 	if err != nil {
 		w.t.Fatalf("jobspec: %v", err)
 	}
 	j := &Job{ID: w.nextID, Request: []byte(request), Jobspec: spec}
 	w.nextID++
-	w.m.Add(w.tick(), j, 1000, urgency, 0, deps)
+	if s.Bypass {
+		if err := spec.SetAttr(BypassAttr, []byte(someR)); err != nil {
+			w.t.Fatalf("%v", err)
+		}
+	}
+	w.m.Add(w.tick(), j, s)
 	w.step()
 	return j
 }
@@ -61,9 +70,15 @@ func (w *world) step() {
 		switch e := e.(type) {
 		case Logged:
 			w.note("%d %s", e.Job.ID, e.Entry.Name)
+			if e.Job.Bypass && (e.Entry.Name == "alloc" || e.Entry.Name == "free") {
+				w.held[e.Job.ID] = e.Entry.Name == "alloc"
+				if !w.held[e.Job.ID] {
+					delete(w.held, e.Job.ID)
+				}
+			}
 		case RequestAlloc:
 			w.note("%d -> alloc", e.Job.ID)
-			if w.asked[e.Job.ID] != nil || w.held[e.Job.ID] {
+			if w.asked[e.Job.ID] != nil || w.held[e.Job.ID] || e.Job.Bypass {
 				w.t.Fatalf("job %d asks for resources twice", e.Job.ID)
 			}
 			w.asked[e.Job.ID] = e.Job
@@ -120,7 +135,7 @@ func (w *world) took(t *testing.T, want string) {
 
 func TestLife(t *testing.T) {
 	w := newWorld(t)
-	w.m.SchedulerReady(-1)
+	w.m.SchedulerReady(w.tick(), -1)
 	w.m.ExecReady(1)
 	j := w.submit(16)
 	w.took(t, `1 submit
@@ -141,7 +156,7 @@ func TestLife(t *testing.T) {
 
 func TestHoldAndRelease(t *testing.T) {
 	w := newWorld(t)
-	w.m.SchedulerReady(-1)
+	w.m.SchedulerReady(w.tick(), -1)
 	j := w.submit(0)
 	w.took(t, "1 submit\n1 validate\n1 depend\n1 priority")
 	w.m.SetUrgency(w.tick(), j, 1000, 16)
@@ -158,7 +173,7 @@ func TestHoldAndRelease(t *testing.T) {
 
 func TestCancelWhilePending(t *testing.T) {
 	w := newWorld(t)
-	w.m.SchedulerReady(-1)
+	w.m.SchedulerReady(w.tick(), -1)
 	j := w.submit(16)
 	w.out = nil
 	w.m.Raise(w.tick(), j, Exception{Type: "cancel"})
@@ -176,7 +191,7 @@ func TestCancelWhilePending(t *testing.T) {
 // The scheduler's success crosses the cancellation: the resources go back.
 func TestAllocCrossesCancel(t *testing.T) {
 	w := newWorld(t)
-	w.m.SchedulerReady(-1)
+	w.m.SchedulerReady(w.tick(), -1)
 	j := w.submit(16)
 	w.m.Raise(w.tick(), j, Exception{Type: "cancel"})
 	w.step()
@@ -188,7 +203,7 @@ func TestAllocCrossesCancel(t *testing.T) {
 // With one request at a time a better job takes the place of a worse one.
 func TestLimitMakesRoom(t *testing.T) {
 	w := newWorld(t)
-	w.m.SchedulerReady(1)
+	w.m.SchedulerReady(w.tick(), 1)
 	a := w.submit(8)
 	w.submit(20)
 	w.took(t, "1 submit\n1 validate\n1 depend\n1 priority\n1 -> alloc\n2 submit\n2 validate\n2 depend\n2 priority\n1 -> cancel")
@@ -221,7 +236,7 @@ func TestAfter(t *testing.T) {
 	} {
 		for how, want := range map[string]bool{"ok": tc.ok, "failed": tc.failed, "canceled": tc.canceled} {
 			w := newWorld(t)
-			w.m.SchedulerReady(-1)
+			w.m.SchedulerReady(w.tick(), -1)
 			w.m.ExecReady(1)
 			first := w.submit(16)
 			second := w.submit(16, after(tc.kind, first))
@@ -263,7 +278,7 @@ func TestBeginTime(t *testing.T) {
 
 func TestSingleton(t *testing.T) {
 	w := newWorld(t)
-	w.m.SchedulerReady(-1)
+	w.m.SchedulerReady(w.tick(), -1)
 	single := Dependency{Description: "singleton", kind: singleton}
 	a, b, c := w.submit(16, single), w.submit(16, single), w.submit(16, single)
 	if a.State != Sched || b.State != Depend || c.State != Depend {
@@ -281,7 +296,7 @@ func TestSingleton(t *testing.T) {
 
 func TestStoppedQueueTakesRequestsBack(t *testing.T) {
 	w := newWorld(t)
-	w.m.SchedulerReady(-1)
+	w.m.SchedulerReady(w.tick(), -1)
 	j := w.submit(16)
 	w.out = nil
 	w.m.Queues().Get("").Started = false
@@ -322,7 +337,7 @@ func TestRandomLives(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
 		limit := rapid.SampledFrom([]int{-1, 1, 2}).Draw(t, "limit")
-		w.m.SchedulerReady(limit)
+		w.m.SchedulerReady(w.tick(), limit)
 		w.m.ExecReady(1)
 		all := map[jobid.ID]*Job{}
 		n := rapid.IntRange(5, 60).Draw(t, "steps")
@@ -356,9 +371,19 @@ func (w *world) random(t *rapid.T, all map[jobid.ID]*Job, limit int) {
 		slices.Sort(ids)
 		return set[rapid.SampledFrom(ids).Draw(t, "job")]
 	}
-	switch rapid.IntRange(0, 9).Draw(t, "what") {
+	switch rapid.IntRange(0, 10).Draw(t, "what") {
 	case 0, 1:
-		j := w.submit(rapid.SampledFrom([]int{0, 8, 16, 31}).Draw(t, "urgency"))
+		s := &Submission{
+			UserID: 1000, Urgency: rapid.SampledFrom([]int{0, 8, 16, 31}).Draw(t, "urgency"),
+			Flags: rapid.SampledFrom([]Flag{0, FlagDebug}).Draw(t, "flags"),
+			Hold:  rapid.IntRange(0, 9).Draw(t, "hold") == 0, Bypass: rapid.IntRange(0, 4).Draw(t, "bypass") == 0,
+		}
+		if on := one(all); on != nil && on.State != Inactive && rapid.Bool().Draw(t, "depends") {
+			s.Dependencies = []Dependency{{
+				Description: "on", on: on.ID, kind: dependencyKind(rapid.IntRange(0, int(afterExcept)).Draw(t, "kind")),
+			}}
+		}
+		j := w.submitAs(s)
 		all[j.ID] = j
 	case 2, 3:
 		if j := one(w.asked); j != nil {
@@ -392,7 +417,11 @@ func (w *world) random(t *rapid.T, all map[jobid.ID]*Job, limit int) {
 	case 9:
 		w.asked = map[jobid.ID]*Job{}
 		w.m.SchedulerGone(w.tick())
-		w.m.SchedulerReady(limit)
+		w.m.SchedulerReady(w.tick(), limit)
+	case 10:
+		w.running = map[jobid.ID]*Job{}
+		w.m.ExecGone(w.tick())
+		w.m.ExecReady(w.tick())
 	}
 	w.step()
 }
@@ -417,7 +446,7 @@ func (w *world) drain(int) {
 			w.end(j, 0)
 		}
 		for j := range w.m.Jobs {
-			if j.State == Sched && j.Urgency == 0 {
+			if j.State == Sched && j.Priority == 0 {
 				w.m.Raise(w.tick(), j, Exception{Type: "cancel"})
 			}
 		}
@@ -427,7 +456,7 @@ func (w *world) drain(int) {
 
 func checkReplay(t *rapid.T, j *Job) {
 	spec, _ := jobspec.Parse([]byte(request))
-	again := &Job{ID: j.ID, Request: j.Request, Jobspec: spec, R: j.R}
+	again := &Job{ID: j.ID, Request: j.Request, Jobspec: spec, R: j.R, Attempt: j.Attempt}
 	if err := again.Replay(j.Log); err != nil {
 		t.Fatalf("%v\n%s", err, j.Log)
 	}

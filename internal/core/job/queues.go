@@ -17,6 +17,9 @@ type Queue struct {
 	DisableReason string `json:"disable_reason,omitzero"`
 	Started       bool   `json:"started"`
 	StopReason    string `json:"stop_reason,omitzero"`
+
+	// Parent is the queue that a virtual queue's jobs are scheduled as part of.
+	Parent string `json:"-"`
 }
 
 // NewQueues returns the anonymous queue, enabled and started.
@@ -25,10 +28,14 @@ func NewQueues() *Queues {
 }
 
 // Configure sets the named queues, keeping those that are there; with none,
-// the anonymous queue counts. New named queues are enabled but stopped.
-func (q *Queues) Configure(names []string) {
+// the anonymous queue counts. New named queues are enabled but stopped. An
+// anonymous queue that comes back is as new. parent tells the parents of
+// virtual queues.
+func (q *Queues) Configure(names []string, parent func(name string) string) {
 	if len(names) == 0 {
-		q.named = nil
+		if q.Named() {
+			*q = *NewQueues()
+		}
 		return
 	}
 	named := make(map[string]*Queue, len(names))
@@ -36,6 +43,7 @@ func (q *Queues) Configure(names []string) {
 		if named[n] = q.named[n]; named[n] == nil {
 			named[n] = &Queue{Name: n, Enabled: true}
 		}
+		named[n].Parent = parent(n)
 	}
 	q.named = named
 }
@@ -51,11 +59,14 @@ func (q *Queues) Get(name string) *Queue {
 	return q.named[name]
 }
 
-// Started reports whether jobs of that queue are scheduled. A job whose queue
-// has been removed waits.
+// Started reports whether jobs of that queue are scheduled: it and its parent
+// are started. A job whose queue has been removed waits.
 func (q *Queues) Started(name string) bool {
 	qu := q.Get(name)
-	return qu != nil && qu.Started
+	if qu == nil || !qu.Started {
+		return false
+	}
+	return qu.Parent == "" || q.Started(qu.Parent)
 }
 
 // All returns the queues by name.

@@ -99,15 +99,21 @@ const (
 // Flag is a submit flag.
 type Flag int
 
-// Submit flags.
+// Submit flags, as they stand in requests and submit events.
 const (
-	FlagDebug      Flag = 1
-	FlagWaitable   Flag = 2
-	FlagNoValidate Flag = 4
-	FlagSigned     Flag = 8
+	FlagSigned     Flag = 1
+	FlagDebug      Flag = 2
+	FlagWaitable   Flag = 4
+	FlagNoValidate Flag = 8
 )
 
-// FlagByName maps the names of the set-flags event.
+// Flags that are set later and have a name alone.
+const (
+	flagBypass    = "alloc-bypass"
+	flagImmutable = "immutable"
+)
+
+// FlagByName maps names of the set-flags event to submit flags.
 var FlagByName = map[string]Flag{
 	"debug": FlagDebug, "waitable": FlagWaitable, "novalidate": FlagNoValidate, "signed": FlagSigned,
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"syscall"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -55,9 +56,51 @@ func ParseUpdates(context []byte) ([]Update, error) {
 	return out, nil
 }
 
+// Update applies updates to a job's jobspec, a dictionary as ParseUpdates reads
+// it. The new time limit of a job that runs, if it gets one, is expiration. A
+// job made immutable may no longer be updated by its user. EINVAL.
+func (m *Machine) Update(now float64, j *Job, updates jsontext.Value, expiration *float64, immutable bool) error {
+	if _, err := ParseUpdates(updates); err != nil {
+		return message.Errorf(syscall.EINVAL, "%v", err)
+	}
+	if immutable && !j.Immutable {
+		m.post(now, j, "set-flags", flagsContext{[]string{flagImmutable}})
+	}
+	if err := m.Event(now, j, "jobspec-update", updates); err != nil {
+		return err
+	}
+	if expiration != nil {
+		m.Expire(now, j, *expiration)
+	}
+	return nil
+}
+
+// Expire gives a job that has resources a new time limit, in seconds since the
+// epoch; 0 is none.
+func (m *Machine) Expire(now float64, j *Job, at float64) {
+	m.post(now, j, "resource-update", expirationContext{at})
+}
+
+// respecified acts on a changed jobspec of a job that waits for resources: its
+// queue may be another, and the scheduler must be asked anew.
+func (m *Machine) respecified(now float64, j *Job) {
+	if j.State != Sched {
+		return
+	}
+	if j.run.queued && !m.queues.Started(j.Facts().Queue) {
+		m.dequeue(j)
+	}
+	if j.run.allocating && !j.run.canceling {
+		j.run.canceling = true
+		m.emit(CancelAlloc{j.ID})
+	}
+	m.enqueue(j)
+	m.fill(now)
+}
+
 // CurrentR is R with the newest expiration in it (RFC 41, flag current).
 func (j *Job) CurrentR() jsontext.Value {
-	if j.R == nil || j.Expiration == 0 {
+	if j.R == nil || j.Expiration == nil {
 		return j.R
 	}
 	var r map[string]jsontext.Value
@@ -65,7 +108,7 @@ func (j *Job) CurrentR() jsontext.Value {
 	if message.Unmarshal(j.R, &r) != nil || message.Unmarshal(r["execution"], &exec) != nil {
 		return j.R
 	}
-	exec["expiration"] = message.AppendFloat(nil, j.Expiration)
+	exec["expiration"] = message.AppendFloat(nil, *j.Expiration)
 	b, err := message.Marshal(exec)
 	if err != nil {
 		return j.R

@@ -19,7 +19,7 @@ import (
 func BenchmarkMockJobs(b *testing.B) {
 	in := start(b, b.TempDir())
 	defer in.stop()
-	s, err := in.c.Stream("job-manager.events-journal", flux.NodeAny, rpc.JobsJournal{Allow: map[string]int{"clean": 1}})
+	s, err := in.c.Stream("job-manager.events-journal", flux.NodeAny, rpc.JobsJournal{Allow: []byte(`{"clean":1}`)})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func (s *jobs) execGone(why error) {
 	}
 	s.h.Log().Debug("execution service is gone", "err", why)
 	s.exec.service, s.exec.sender = "", ""
-	s.m.ExecGone()
+	s.m.ExecGone(s.now())
 }
 
 func (s *jobs) startExec(j *job.Job, reattach bool) {
@@ -47,6 +47,23 @@ func (s *jobs) startExec(j *job.Job, reattach bool) {
 			Reattach: reattach, Attempt: j.Attempt, J: j.J,
 		},
 	}, nil)
+}
+
+// extendExec tells the execution service a new time limit of a job.
+func (s *jobs) extendExec(j *job.Job, at float64) {
+	if s.exec.service == "" {
+		return
+	}
+	s.h.Request(service.Request{
+		Topic: s.exec.service + ".expiration", NodeID: message.NodeAny, Payload: rpc.ExecExpiration{ID: j.ID, Expiration: at},
+	}, func(m *message.Message) {
+		if m.Err() != nil && j.State != job.Inactive {
+			s.m.Raise(s.now(), j, job.Exception{
+				Type: "exec", Severity: 1,
+				Note: "failed to send expiration update to exec system: job termination may not coincide with expiration",
+			})
+		}
+	})
 }
 
 func (s *jobs) execResponse(m *message.Message) {
@@ -67,7 +84,7 @@ func (s *jobs) execResponse(m *message.Message) {
 	case "start":
 		s.m.ExecStarted(now, j)
 	case "reattached":
-		s.m.ExecReattached(j)
+		s.m.ExecReattached(now, j)
 	case "finish":
 		s.m.ExecFinished(now, j, r.Data.Status)
 	case "release":

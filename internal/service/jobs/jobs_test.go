@@ -18,6 +18,7 @@ import (
 	"goflux/eventlog"
 	"goflux/flux"
 	"goflux/internal/broker"
+	"goflux/internal/core/job"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
 	"goflux/internal/service/jobexec"
@@ -200,7 +201,7 @@ func TestDeniedAndCanceled(t *testing.T) {
 func TestWait(t *testing.T) {
 	in := start(t, t.TempDir())
 	defer in.stop()
-	a := in.mustSubmit("a", "0.001s", 16, 2)
+	a := in.mustSubmit("a", "0.001s", 16, int(job.FlagWaitable))
 	var w rpc.JobWaited
 	if err := in.rpc("job-manager.wait", rpc.JobWait{ID: a}, &w); err != nil || w.ID != a || !w.Success {
 		t.Errorf("wait: %+v, %v", w, err)
@@ -208,7 +209,7 @@ func TestWait(t *testing.T) {
 	if err := in.rpc("job-manager.wait", rpc.JobWait{ID: a}, nil); !errors.Is(err, syscall.ECHILD) {
 		t.Errorf("second wait: %v", err)
 	}
-	b := in.mustSubmit("b", "0.001s", 16, 2)
+	b := in.mustSubmit("b", "0.001s", 16, int(job.FlagWaitable))
 	if err := in.rpc("job-manager.wait", rpc.JobWait{ID: rpc.JobIDAny}, &w); err != nil || w.ID != b {
 		t.Errorf("wait for any: %+v, %v", w, err)
 	}

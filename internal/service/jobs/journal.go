@@ -23,7 +23,18 @@ type journal struct {
 	events  int
 }
 
-type journalFilter struct{ allow, deny map[string]int }
+// journalFilter is sets of event names; without an allow set all pass it.
+type journalFilter struct{ allow, deny map[string]jsontext.Value }
+
+func newJournalFilter(req *rpc.JobsJournal) (f journalFilter, err error) {
+	if req.Allow != nil && message.Unmarshal(req.Allow, &f.allow) != nil {
+		return f, message.Errorf(syscall.EPROTO, "job-manager.events allow should be an object")
+	}
+	if req.Deny != nil && message.Unmarshal(req.Deny, &f.deny) != nil {
+		return f, message.Errorf(syscall.EPROTO, "job-manager.events deny should be an object")
+	}
+	return f, nil
+}
 
 func (f journalFilter) passes(name string) bool {
 	if f.allow != nil {
@@ -97,7 +108,11 @@ func (s *jobs) eventsJournal(c *service.Call, req *rpc.JobsJournal) {
 		c.Fail(message.Errorf(syscall.EPROTO, "job-manager.events requires streaming RPC flag"))
 		return
 	}
-	f := journalFilter{req.Allow, req.Deny}
+	f, err := newJournalFilter(req)
+	if err != nil {
+		c.Fail(err)
+		return
+	}
 	// Of the active jobs, what is in their logs now: what is added later comes
 	// as events.
 	active := map[uint64]bool{}

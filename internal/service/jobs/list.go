@@ -53,7 +53,7 @@ func (s *jobs) list(c *service.Call, req *rpc.JobList) {
 		return
 	}
 	s.after(func() {
-		l := &lister{c: c, req: req, m: m, left: req.MaxEntries}
+		l := &lister{c: c, req: req, m: m, left: req.MaxEntries, ownOnly: s.confined(c)}
 		if l.left == 0 {
 			l.left = -1
 		}
@@ -73,13 +73,15 @@ type lister struct {
 	req  *rpc.JobList
 	m    matcher
 	left int // entries still wanted, -1 for any number
+	// ownOnly leaves out the jobs of others than the sender.
+	ownOnly bool
 	jobs []map[string]any
 }
 
 func (l *lister) full() bool { return l.left == 0 }
 
 func (l *lister) add(o map[string]any) {
-	if l.full() || !l.m.matches(o) {
+	if l.full() || l.ownOnly && uint32(number(o["userid"])) != l.c.Cred().UserID || !l.m.matches(o) {
 		return
 	}
 	if l.left > 0 {
@@ -200,7 +202,7 @@ func (s *jobs) listID(c *service.Call, req *rpc.JobListID) {
 
 func (s *jobs) answerListID(c *service.Call, req *rpc.JobListID) {
 	j, err := s.find(req.ID)
-	if err != nil {
+	if err != nil || !s.visible(c, j.UserID) {
 		c.Fail(syscall.ENOENT)
 		return
 	}
@@ -222,6 +224,10 @@ func (s *jobs) reached(j *job.Job, _ job.State) {
 		}
 		if stateOrder(j.State) < stateOrder(job.State(req.State)) {
 			rest = append(rest, c)
+			continue
+		}
+		if !s.visible(c, j.UserID) {
+			c.Fail(syscall.ENOENT)
 			continue
 		}
 		c.Respond(&rpc.JobListed{Job: pick(listing(j), req.Attrs)})

@@ -89,8 +89,8 @@ func assigned(o map[string]any, j *job.Job) {
 	o["nnodes"] = r.NNodes()
 	o["ncores"] = r.NCores()
 	expiration := r.Expiration
-	if j.Expiration != 0 {
-		expiration = j.Expiration
+	if j.Expiration != nil {
+		expiration = *j.Expiration
 	}
 	o["expiration"] = expiration
 	if f := j.Facts(); f.Counted {

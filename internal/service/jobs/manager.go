@@ -18,7 +18,7 @@ import (
 
 // managerMethods is the authorisation table of job-manager.
 var managerMethods = []service.Method{
-	service.Unary("job-manager.getinfo", service.Owner, (*jobs).getInfo),
+	service.Unary("job-manager.getinfo", service.Guests, (*jobs).getInfo),
 	service.Deferred("job-manager.sync", service.Owner, (*jobs).sync),
 	service.Deferred("job-manager.raise", service.Guests, (*jobs).raise),
 	service.Deferred("job-manager.raiseall", service.Guests, (*jobs).raiseAll),
@@ -29,7 +29,9 @@ var managerMethods = []service.Method{
 	service.Deferred("job-manager.update", service.Guests, (*jobs).update),
 	service.Deferred("job-manager.wait", service.Guests, (*jobs).wait),
 	service.Deferred("job-manager.list", service.Guests, (*jobs).managerList),
-	service.Unary("job-manager.getattr", service.Owner, (*jobs).getAttr),
+	service.Unary("job-manager.getattr", service.Guests, (*jobs).getAttr),
+	service.Unary("job-manager.jobtap", service.Owner, (*jobs).jobtap),
+	service.Unary("job-manager.jobtap-query", service.Owner, (*jobs).jobtapQuery),
 	service.Deferred("job-manager.purge", service.Owner, (*jobs).purge),
 	service.Deferred("job-manager.purge-id", service.Guests, (*jobs).purgeID),
 	service.Deferred("job-manager.drain", service.Owner, (*jobs).drained),
@@ -90,10 +92,11 @@ func (s *jobs) sync(c *service.Call, _ *rpc.Empty) { s.reply(c, nil) }
 // userUnknown stands for the jobs of all users.
 const userUnknown = message.UserUnknown
 
-// matching returns the active jobs of a user in the states of a mask.
-func (s *jobs) matching(c *service.Call, userid uint32, states job.State) ([]*job.Job, error) {
+// matching returns the active jobs of a user in the states of a mask. what a
+// guest can only do to its own jobs is for the error.
+func (s *jobs) matching(c *service.Call, userid uint32, states job.State, what string) ([]*job.Job, error) {
 	if !c.Cred().IsOwner() && userid != c.Cred().UserID {
-		return nil, message.Errorf(syscall.EPERM, "guests can only act on their own jobs")
+		return nil, message.Errorf(syscall.EPERM, "guests can only %s their own jobs", what)
 	}
 	var out []*job.Job
 	for j := range s.m.Jobs {
@@ -114,7 +117,7 @@ func (s *jobs) raiseAll(c *service.Call, req *rpc.JobRaiseAll) {
 		c.Fail(message.Errorf(syscall.EINVAL, "Invalid job states specified"))
 		return
 	}
-	list, err := s.matching(c, req.UserID, job.State(req.States))
+	list, err := s.matching(c, req.UserID, job.State(req.States), "raise exceptions on")
 	if err != nil {
 		c.Fail(err)
 		return
@@ -157,7 +160,7 @@ func (s *jobs) killAll(c *service.Call, req *rpc.JobKillAll) {
 		c.Fail(message.Errorf(syscall.EINVAL, "Invalid signal number"))
 		return
 	}
-	list, err := s.matching(c, req.UserID, job.Run)
+	list, err := s.matching(c, req.UserID, job.Run, "kill")
 	if err != nil {
 		c.Fail(err)
 		return
@@ -212,52 +215,80 @@ func (s *jobs) memo(c *service.Call, req *rpc.JobMemo) {
 }
 
 func (s *jobs) managerList(c *service.Call, req *rpc.JobManagerList) {
-	all, err := s.matching(c, c.Cred().UserID, job.Active|job.New)
-	if c.Cred().IsOwner() {
-		all, err = s.matching(c, userUnknown, job.Active|job.New)
-	}
-	if err != nil {
-		c.Fail(err)
+	if req.MaxEntries < 0 {
+		c.Fail(message.Errorf(syscall.EPROTO, "max_entries < 0"))
 		return
 	}
-	sort.SliceStable(all, func(i, k int) bool {
-		if all[i].Priority != all[k].Priority {
-			return all[i].Priority > all[k].Priority
+	var all []*job.Job
+	mine := func(j *job.Job) bool { return c.Cred().Authorize(j.UserID) == nil }
+	for j := range s.m.Jobs {
+		if mine(j) {
+			all = append(all, j)
 		}
-		return all[i].ID < all[k].ID
+	}
+	sort.Slice(all, func(i, k int) bool {
+		a, b := all[i], all[k]
+		switch as, bs := a.State == job.Sched, b.State == job.Sched; {
+		case as != bs:
+			return as
+		case as && a.Priority != b.Priority:
+			return a.Priority > b.Priority
+		}
+		return a.ID < b.ID
 	})
 	if req.MaxEntries > 0 && len(all) > req.MaxEntries {
 		all = all[:req.MaxEntries]
 	}
 	list := make([]map[string]any, 0, len(all))
 	for _, j := range all {
-		o := map[string]any{
-			"id": j.ID, "userid": j.UserID, "urgency": j.Urgency, "priority": max(j.Priority, 0),
-			"t_submit": j.TSubmit, "state": int(j.State),
+		list = append(list, brief(j))
+	}
+	for id, z := range s.zombies {
+		if j, err := s.finished(id); z.ended && err == nil && mine(j) {
+			list = append(list, brief(j))
 		}
-		if j.Annotations != nil {
-			o["annotations"] = j.Annotations
-		}
-		list = append(list, o)
 	}
 	s.reply(c, map[string]any{"jobs": list})
 }
 
-func (s *jobs) getAttr(_ *service.Call, req *rpc.JobGetAttr) (any, error) {
-	j := s.m.Job(req.ID)
-	if j == nil {
-		return nil, message.Errorf(syscall.ENOENT, "unknown job")
+// brief is a job as job-manager.list has it.
+func brief(j *job.Job) map[string]any {
+	o := map[string]any{
+		"id": j.ID, "userid": j.UserID, "urgency": j.Urgency, "priority": j.Priority,
+		"t_submit": j.TSubmit, "state": int(j.State),
+	}
+	if j.Annotations != nil {
+		o["annotations"] = j.Annotations
+	}
+	if len(j.Dependencies) > 0 {
+		o["dependencies"] = j.Dependencies
+	}
+	return o
+}
+
+// getAttr answers with documents of a job, those with an environment without it.
+func (s *jobs) getAttr(c *service.Call, req *rpc.JobGetAttr) (any, error) {
+	j, err := s.find(req.ID)
+	switch {
+	case err != nil && s.confined(c):
+		return nil, syscall.EPERM
+	case err != nil:
+		return nil, message.Errorf(syscall.EINVAL, "unknown job")
+	case c.Cred().Authorize(j.UserID) != nil && s.set.private:
+		return nil, syscall.EPERM
+	case c.Cred().Authorize(j.UserID) != nil:
+		return nil, message.Errorf(syscall.EPERM, "guests can only access their own jobs")
 	}
 	out := map[string]any{}
 	for _, a := range req.Attrs {
 		switch a {
 		case "jobspec":
-			out[a] = j.Jobspec
+			out[a] = redacted(j)
 		case "R":
 			if j.R == nil {
 				return nil, message.Errorf(syscall.ENOENT, "R is NULL")
 			}
-			out[a] = j.R
+			out[a] = j.CurrentR()
 		case "eventlog":
 			out[a] = entriesOf(j.Log)
 		default:
@@ -267,7 +298,10 @@ func (s *jobs) getAttr(_ *service.Call, req *rpc.JobGetAttr) (any, error) {
 	return out, nil
 }
 
-func (s *jobs) managerStats(*service.Call, *rpc.Empty) (any, error) {
+func (s *jobs) managerStats(c *service.Call, _ *rpc.Empty) (any, error) {
+	if err := s.public(c); err != nil {
+		return nil, err
+	}
 	return map[string]any{
 		"journal":       map[string]int{"listeners": s.journal.streams.Len(), "events": s.journal.events},
 		"active_jobs":   s.m.Len(),

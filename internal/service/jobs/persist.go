@@ -10,8 +10,6 @@ import (
 
 	"goflux/internal/core/job"
 	"goflux/internal/message"
-	"goflux/internal/rpc"
-	"goflux/internal/service"
 	"goflux/internal/sign"
 	"goflux/internal/store"
 	"goflux/jobid"
@@ -94,7 +92,7 @@ func (s *jobs) rewatch(id jobid.ID) {
 	if j == nil || len(j.Dependencies) == 0 {
 		return
 	}
-	deps, err := job.ParseDependencies(j.Jobspec, j.UserID, s.find)
+	deps, err := s.dependencies(j.Jobspec, j.UserID)
 	if err != nil {
 		s.m.Raise(s.now(), j, job.Exception{Type: "dependency", Severity: 0, Note: err.Error()})
 		return
@@ -187,74 +185,4 @@ func (s *jobs) find(id jobid.ID) (*job.Job, error) {
 func (s *jobs) isInactive(id jobid.ID) bool {
 	_, err := s.finished(id)
 	return err == nil
-}
-
-// purgeBatch bounds how many rows go in one commit.
-const purgeBatch = 1000
-
-// purge deletes the records of jobs that ended long ago or are too many.
-func (s *jobs) purge(c *service.Call, req *rpc.JobPurge) {
-	if req.AgeLimit < 0 && req.AgeLimit != -1 || req.NumLimit < 0 && req.NumLimit != -1 || req.Batch <= 0 || req.Batch > purgeBatch {
-		c.Fail(message.Errorf(syscall.EINVAL, "purge: batch, age or number is out of range"))
-		return
-	}
-	before, keep := 0.0, int64(-1)
-	if req.AgeLimit >= 0 {
-		before = s.now() - req.AgeLimit
-	}
-	if req.NumLimit >= 0 {
-		keep = int64(req.NumLimit)
-	}
-	limit := 1 << 30
-	if before == 0 && keep < 0 {
-		limit = 0
-	}
-	s.after(func() { // what has just ended counts, too
-		ids, err := s.store.AgedOut(before, keep, limit)
-		if err != nil {
-			c.Fail(err)
-			return
-		}
-		if req.Force {
-			s.drop(ids)
-		}
-		s.reply(c, rpc.Count{Count: len(ids)})
-	})
-}
-
-func (s *jobs) drop(ids []uint64) {
-	for len(ids) > 0 {
-		n := min(len(ids), purgeBatch)
-		s.batch.PurgeJobs(ids[:n]...)
-		for _, id := range ids[:n] {
-			delete(s.zombies, jobid.ID(id))
-			s.history.remove(jobid.ID(id))
-		}
-		s.stats.purged += n
-		ids = ids[n:]
-	}
-	s.after(func() {
-		if err := s.stats.load(s.store); err != nil {
-			s.h.Log().Error("job statistics", "err", err)
-		}
-	})
-}
-
-// purgeID deletes the record of one job.
-func (s *jobs) purgeID(c *service.Call, req *rpc.JobPurgeID) {
-	if s.m.Job(req.ID) != nil {
-		c.Fail(message.Errorf(syscall.EINVAL, "cannot purge active job"))
-		return
-	}
-	j, err := s.finished(req.ID)
-	if err != nil {
-		c.Fail(message.Errorf(syscall.ENOENT, "unknown job id"))
-		return
-	}
-	if err := c.Cred().Authorize(j.UserID); err != nil {
-		c.Fail(err)
-		return
-	}
-	s.drop([]uint64{uint64(req.ID)})
-	s.reply(c, nil)
 }

@@ -3,7 +3,6 @@
 package jobs
 
 import (
-	"sort"
 	"syscall"
 
 	"goflux/internal/core/job"
@@ -14,33 +13,6 @@ import (
 
 // metaQueues is the store's key of the queues' states.
 const metaQueues = "job-manager.queues"
-
-// configure reads what the configuration says about jobs: the named queues.
-func (s *jobs) configure() error {
-	table, ok := s.h.Config()["queues"].(map[string]any)
-	if q, present := s.h.Config()["queues"]; present && !ok {
-		return message.Errorf(syscall.EINVAL, "error parsing [queues]: %T is not a table", q)
-	}
-	names := make([]string, 0, len(table))
-	for name, v := range table {
-		if _, ok := v.(map[string]any); !ok {
-			return message.Errorf(syscall.EINVAL, "error parsing queues.%s: not a table", name)
-		}
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	s.m.Queues().Configure(names)
-	return nil
-}
-
-// Reconfigure implements service.Configurable.
-func (s *jobs) Reconfigure() error {
-	if err := s.configure(); err != nil {
-		return err
-	}
-	s.m.QueuesChanged(s.now())
-	return nil
-}
 
 // saveQueues puts the queues' states into the batch.
 func (s *jobs) saveQueues() {
@@ -57,6 +29,7 @@ func (s *jobs) loadQueues(b []byte) error {
 	}
 	for _, q := range saved {
 		if have := s.m.Queues().Get(q.Name); have != nil {
+			q.Parent = have.Parent
 			*have = q
 		}
 	}
@@ -126,6 +99,7 @@ func (s *jobs) queueStatus(_ *service.Call, req *rpc.QueueName) (any, error) {
 	}
 	return rpc.QueueStatus{
 		Enable: q.Enabled, DisableReason: q.DisableReason, Start: q.Started, StopReason: q.StopReason,
+		Parent: q.Parent,
 	}, nil
 }
 

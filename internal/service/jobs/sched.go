@@ -30,7 +30,7 @@ func (s *jobs) schedHello(c *service.Call) {
 	}
 	s.after(func() {
 		for j := range s.m.Jobs {
-			if j.Allocated && !j.Freed {
+			if j.Allocated && !j.Freed && !j.Bypass {
 				c.Respond(rpc.SchedHelloJob{ID: j.ID, Priority: j.Priority, UserID: j.UserID, TSubmit: j.TSubmit, R: j.R})
 			}
 		}
@@ -56,7 +56,7 @@ func (s *jobs) schedReady(c *service.Call, req *rpc.SchedReady) {
 	}
 	s.sched.sender = c.Msg.Sender()
 	s.reply(c, rpc.Count{Count: s.m.QueueLen()})
-	s.m.SchedulerReady(limit)
+	s.m.SchedulerReady(s.now(), limit)
 }
 
 // schedGone forgets a scheduler that has left or broken the protocol.
@@ -139,7 +139,7 @@ func (s *jobs) annotated(j *job.Job) {
 
 func (s *jobs) allocQuery(*service.Call, *rpc.Empty) (any, error) {
 	return rpc.AllocQuery{
-		QueueLength: s.m.QueueLen() + s.m.Asked(), AllocPending: s.m.Asked(),
+		QueueLength: s.m.QueueLen(), AllocPending: s.m.Asked(),
 		Running: s.m.Count(job.Run),
 	}, nil
 }
@@ -148,7 +148,7 @@ func (s *jobs) allocQuery(*service.Call, *rpc.Empty) (any, error) {
 func (s *jobs) resourceStatus(*service.Call, *rpc.Empty) (any, error) {
 	all := rset.New()
 	for j := range s.m.Jobs {
-		if !j.Allocated || j.Freed || j.R == nil {
+		if !j.Allocated || j.Freed || j.Bypass || j.R == nil {
 			continue
 		}
 		r, err := rset.Parse(j.R)

@@ -71,6 +71,16 @@ type jobs struct {
 	pending map[jobid.ID][]*service.Call // list-id waiting for a state
 	stats   tallies
 	begins  service.Timer // the next begin-time
+
+	set        *settings
+	ingestArgs ingestArgs
+	plugins    []*plugin
+	// filled and validated count what went through the stages of the pipeline.
+	filled, validated counted
+	// lifetime is when the instance ends, in seconds since the epoch; 0 never.
+	lifetime      float64
+	lifetimeKnown bool
+	ageing            service.Timer // the next look for records that are too old
 }
 
 // record is what the service keeps of an active job besides the machine's part.
@@ -82,7 +92,7 @@ type record struct {
 	seqs      map[string]uint64 // of the last request for a stream, by stream
 }
 
-func open(h service.Host, _ []string) (any, error) {
+func open(h service.Host, args []string) (any, error) {
 	s := &jobs{
 		h: h, m: job.NewMachine(job.NewQueues()), owner: ownerOf(h),
 		batch: &store.Batch{}, records: map[jobid.ID]*record{}, ending: map[jobid.ID]*job.Job{}, zombies: map[jobid.ID]*zombie{},
@@ -90,7 +100,7 @@ func open(h service.Host, _ []string) (any, error) {
 	}
 	s.store, _ = h.Shared("store").(*store.Store)
 	s.watch.init()
-	if err := s.configure(); err != nil {
+	if err := s.start(h.Name(), args); err != nil {
 		return nil, err
 	}
 	if err := s.takeOver(); err != nil {
@@ -104,6 +114,9 @@ func open(h service.Host, _ []string) (any, error) {
 	}
 	s.schedInit()
 	s.execInit()
+	s.set.pipeline.report(h)
+	s.ageOut()
+	s.watchLifetime()
 	return s, nil
 }
 
@@ -116,8 +129,51 @@ func (s *jobs) Leave(name string) {
 	}
 }
 
+// start reads the configuration and loads the plugins.
+func (s *jobs) start(face string, args []string) error {
+	for _, name := range always {
+		s.plugins = append(s.plugins, &plugin{name: name})
+	}
+	if err := s.accepts(face, args); err != nil {
+		return err
+	}
+	set, err := s.newSettings(s.ingestArgs)
+	if err != nil {
+		return err
+	}
+	s.set = set
+	s.m.Queues().Configure(set.policy.Queues(), set.policy.Parent)
+	for _, d := range set.plugins {
+		if err := s.direct(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// accepts takes the arguments that one of the modules is loaded with.
+func (s *jobs) accepts(face string, args []string) error {
+	if face != "job-ingest" {
+		return nil // the others take none
+	}
+	parsed, err := parseIngestArgs(args)
+	if err != nil {
+		return err
+	}
+	s.ingestArgs = parsed
+	return nil
+}
+
 // Join implements service.Joiner: a manager that comes back restarts the jobs.
-func (s *jobs) Join(name string, _ []string) error {
+func (s *jobs) Join(name string, args []string) error {
+	if err := s.accepts(name, args); err != nil {
+		return err
+	}
+	if name == "job-ingest" {
+		if err := s.Reconfigure(); err != nil {
+			return err
+		}
+	}
 	if name == "job-manager" {
 		s.m.Resume(s.now())
 	}
@@ -132,7 +188,18 @@ func (s *jobs) now() float64 {
 
 // after puts an act behind what has been decided so far: it is done when that
 // is durable.
-func (s *jobs) after(fn func()) { s.acts = append(s.acts, fn) }
+func (s *jobs) after(fn func()) {
+	s.collect()
+	s.acts = append(s.acts, fn)
+}
+
+// collect turns what the machine has decided into what is to be stored and
+// what is to be done about it, in this order.
+func (s *jobs) collect() {
+	for _, e := range s.m.Effects() {
+		s.record(e)
+	}
+}
 
 // reply answers c once what was decided is durable.
 func (s *jobs) reply(c *service.Call, payload any) { s.after(func() { c.Respond(payload) }) }
@@ -140,9 +207,7 @@ func (s *jobs) reply(c *service.Call, payload any) { s.after(func() { c.Respond(
 // EndBatch implements service.Batcher: one commit for all that came together.
 func (s *jobs) EndBatch() {
 	for {
-		for _, e := range s.m.Effects() {
-			s.record(e)
-		}
+		s.collect()
 		if len(s.acts) == 0 && s.batch.Empty() {
 			return
 		}
@@ -194,6 +259,8 @@ func (s *jobs) record(e job.Effect) {
 	case job.StartExec:
 		e.Job.Attempt = max(e.Job.Attempt, 1)
 		s.after(func() { s.startExec(e.Job, e.Reattach) })
+	case job.Extend:
+		s.after(func() { s.extendExec(e.Job, e.Expiration) })
 	case job.Free:
 		s.after(func() { s.free(e.ID, e.R) })
 	case job.Retire:

@@ -101,7 +101,10 @@ func (x *tally) encode(purged int) map[string]any {
 	}
 }
 
-func (s *jobs) jobStats(*service.Call, *rpc.Empty) (any, error) {
+func (s *jobs) jobStats(c *service.Call, _ *rpc.Empty) (any, error) {
+	if err := s.public(c); err != nil {
+		return nil, err
+	}
 	out := s.stats.all.encode(s.stats.purged)
 	queues := []map[string]any{}
 	names := make([]string, 0, len(s.stats.queues))
@@ -120,7 +123,10 @@ func (s *jobs) jobStats(*service.Call, *rpc.Empty) (any, error) {
 	return out, nil
 }
 
-func (s *jobs) listStats(*service.Call, *rpc.Empty) (any, error) {
+func (s *jobs) listStats(c *service.Call, _ *rpc.Empty) (any, error) {
+	if err := s.public(c); err != nil {
+		return nil, err
+	}
 	return map[string]any{
 		"jobs": map[string]int{
 			"pending":  s.m.Count(job.Depend) + s.m.Count(job.Priority) + s.m.Count(job.Sched),

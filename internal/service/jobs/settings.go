@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package jobs
+
+import (
+	"math"
+	"syscall"
+	"time"
+
+	"goflux/fsd"
+	"goflux/internal/config"
+	"goflux/internal/core/policy"
+	"goflux/internal/message"
+)
+
+// settings are what the configuration says about jobs. They are read as a
+// whole and replaced as a whole: a configuration that is refused changes
+// nothing.
+type settings struct {
+	policy   *policy.Policy
+	pipeline *pipeline
+	// private: guests see their own jobs alone (flux-config-access(5)).
+	private bool
+	// ageLimit and numLimit bound the records kept of jobs that have ended; -1
+	// is no limit.
+	ageLimit time.Duration
+	numLimit int
+	// stopOnRestart stops all queues when jobs are found at a start.
+	stopOnRestart bool
+	plugins       []directive
+}
+
+func (s *jobs) newSettings(args ingestArgs) (*settings, error) {
+	conf := s.h.Config()
+	set := &settings{ageLimit: -1, numLimit: -1}
+	var err error
+	if set.policy, err = policy.Parse(conf); err != nil {
+		return nil, err
+	}
+	if set.pipeline, err = newPipeline(conf, args, set.policy.Fills()); err != nil {
+		return nil, err
+	}
+	access := config.Read(conf, "access")
+	set.private, _ = access.Bool("private-mode")
+	if err := access.Err(false); err != nil {
+		return nil, err
+	}
+	return set, set.manager(config.Read(conf, "job-manager"))
+}
+
+// manager reads [job-manager] (flux-config-job-manager(5)).
+func (set *settings) manager(c *config.Section) error {
+	if text, ok := c.String("inactive-age-limit"); ok {
+		n, err := fsd.ParseSeconds(text)
+		if err != nil {
+			c.Fail("inactive-age-limit", "invalid FSD: %v", err)
+		}
+		if !math.IsInf(n, 1) {
+			set.ageLimit = time.Duration(n * float64(time.Second))
+		}
+	}
+	if n, ok := c.Int("inactive-num-limit"); ok {
+		if set.numLimit = int(n); n < 0 {
+			c.Fail("inactive-num-limit", "must be >= 0")
+		}
+	}
+	set.stopOnRestart, _ = c.Bool("stop-queues-on-restart")
+	if v, ok := c.Any("plugins"); ok {
+		list, ok := v.([]any)
+		if !ok {
+			return message.Errorf(syscall.EINVAL, "[job-manager.plugins] config must be an array")
+		}
+		for _, v := range list {
+			table, _ := v.(map[string]any)
+			d, err := newDirective(config.Read(map[string]any{"job-manager.plugins": table}, "job-manager.plugins"))
+			if err != nil {
+				return err
+			}
+			set.plugins = append(set.plugins, d)
+		}
+	}
+	return c.Err(false)
+}
+
+// Reconfigure implements service.Configurable.
+func (s *jobs) Reconfigure() error {
+	set, err := s.newSettings(s.ingestArgs)
+	if err != nil {
+		return err
+	}
+	s.apply(set)
+	return nil
+}
+
+// apply puts settings into force.
+func (s *jobs) apply(set *settings) {
+	s.set = set
+	s.set.pipeline.report(s.h)
+	s.m.Queues().Configure(set.policy.Queues(), set.policy.Parent)
+	s.m.QueuesChanged(s.now())
+	s.ageOut()
+}
