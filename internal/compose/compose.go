@@ -56,7 +56,7 @@ func leader() []*service.Registration {
 		kvswatch.Leader(),
 	}
 	all = append(all, jobs.Leader()...)
-	return append(all, jobexec.Registration(), resource.Leader(), sched.Service())
+	return append(all, jobexec.Registration(), resource.Leader(), sched.Simple(), sched.FIFO())
 }
 
 func follower() []*service.Registration {

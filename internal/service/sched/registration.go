@@ -12,10 +12,16 @@ import (
 	"goflux/internal/service"
 )
 
-// Service is the scheduler, for rank 0.
-func Service() *service.Registration {
+// Simple is the scheduler under the name it is loaded by unless a site says
+// otherwise, for rank 0.
+func Simple() *service.Registration { return named("sched-simple") }
+
+// FIFO is the same scheduler under the name of flux-core's module of that policy.
+func FIFO() *service.Registration { return named("sched-fifo") }
+
+func named(name string) *service.Registration {
 	return &service.Registration{
-		Name:    "sched-simple",
+		Name:    name,
 		Aliases: []string{"sched", "feasibility"},
 		New: func(h service.Host, args []string) (any, error) {
 			opt, err := parseArgs(args)

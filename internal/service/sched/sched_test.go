@@ -150,7 +150,7 @@ func start(t *testing.T, w *world, args ...string) *instance {
 			t.Fatal(err)
 		}
 	}
-	if err := in.load(Service(), args...); err != nil {
+	if err := in.load(Simple(), args...); err != nil {
 		t.Fatal(err)
 	}
 	c, err := flux.Open(t.Context(), uri)
