@@ -251,8 +251,11 @@ type watching struct {
 	// sentinel: the mark is still to be sent; waitcreate: a log that never
 	// comes is no error.
 	sentinel, waitcreate bool
-	seen                 bool             // something was there
-	relay                *service.Pending // the watch in the KVS that stands for it
+	seen                 bool // something was there
+	// relay is a watch in the KVS that stands for it, or, beside one of the
+	// job services' own streams, adds what tasks append to its key there.
+	relay  *service.Pending
+	beside bool
 }
 
 func (w *watchers) init() { w.byLog = map[logKey][]*service.Stream[*watching]{} }
@@ -322,7 +325,7 @@ func (w *watchers) ended(id jobid.ID) {
 		switch {
 		case st.State.pumping:
 			st.State.final = true
-		case st.State.relay != nil: // the KVS says when it is over
+		case st.State.relay != nil && !st.State.beside: // the KVS says when it is over
 		case st.State.key.path != "eventlog" && !st.State.seen:
 			w.finish(st, syscall.ENOENT)
 		default:
@@ -404,8 +407,11 @@ func (s *jobs) watchStream(c *service.Call, req *rpc.JobInfoWatch, name string, 
 	}
 	st := s.watch.add(c, &watching{
 		key: logKey{req.ID, req.Path}, final: !active,
-		sentinel: req.Flags&watchSentinel != 0, seen: err == nil,
+		sentinel: req.Flags&watchSentinel != 0, seen: err == nil, beside: true,
 	})
+	if active && s.records[req.ID].namespace {
+		s.relayGuest(st, strings.TrimPrefix(req.Path, "guest."))
+	}
 	if err == nil {
 		s.pump(st, name)
 	}

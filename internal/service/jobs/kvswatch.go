@@ -53,10 +53,10 @@ func (s *jobs) watchKVS(c *service.Call, req *rpc.JobInfoWatch, j *job.Job, acti
 
 func (w *watching) kvsFlags() int {
 	flags := kvsWatch | kvsAppend
-	if w.waitcreate {
+	if w.waitcreate || w.beside {
 		flags |= kvsWaitCreate
 	}
-	if w.sentinel {
+	if w.sentinel && !w.beside {
 		flags |= kvsSentinel
 	}
 	return flags
@@ -71,15 +71,10 @@ func (s *jobs) relayGuest(st *service.Stream[*watching], key string) {
 func (s *jobs) guestReady(j *job.Job) {
 	for st := range s.watch.streams.All() {
 		key, ok := strings.CutPrefix(st.State.key.path, "guest.")
-		if ok && st.State.key.id == j.ID && st.State.relay == nil && !own(key) {
+		if ok && st.State.key.id == j.ID && st.State.relay == nil {
 			s.relayGuest(st, key)
 		}
 	}
-}
-
-// own reports whether a guest key is a stream of the job services.
-func own(key string) bool {
-	return key == "exec.eventlog" || key == "output" || key == "input"
 }
 
 func (s *jobs) relay(st *service.Stream[*watching], lookup rpc.KVSLookup) {
@@ -90,7 +85,9 @@ func (s *jobs) relay(st *service.Stream[*watching], lookup rpc.KVSLookup) {
 			return
 		}
 		if err := m.Err(); err != nil {
-			s.watch.finish(st, relayError(err))
+			if !st.State.beside {
+				s.watch.finish(st, relayError(err))
+			}
 			return
 		}
 		if !m.HasPayload() {
