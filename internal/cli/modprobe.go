@@ -31,8 +31,8 @@ func newModprobe(a *app) *cobra.Command {
 
 // modprobeOptions are those of several subcommands.
 type modprobeOptions struct {
-	dryRun, verbose, showDeps, timing, full bool
-	alternatives, disable                   []string
+	dryRun, verbose, showDeps, full bool
+	alternatives, disable           []string
 }
 
 // openModprobe reads the tables of modules for the instance.

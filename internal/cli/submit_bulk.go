@@ -24,7 +24,6 @@ const submitWindow = 1024
 // job is a job to be submitted.
 type job struct {
 	spec  *jobspec.Jobspec
-	req   *rpc.JobSubmit
 	label string // before messages about it
 	args  jobargs.Submission
 }

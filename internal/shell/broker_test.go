@@ -339,8 +339,11 @@ func (b *brokers) run(j testJob) *running {
 		}
 		dir := filepath.Join(b.dir, fmt.Sprintf("job-%d", rank))
 		path := filepath.Join(dir, "info.json")
-		if err := os.MkdirAll(dir, 0o755); err == nil {
-			err = os.WriteFile(path, raw, 0o644)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			b.t.Fatal(err)
+		}
+		if err := os.WriteFile(path, raw, 0o644); err != nil {
+			b.t.Fatal(err)
 		}
 		cmd := exec.Command(shellPath(), testID.F58())
 		var errs strings.Builder

@@ -207,14 +207,14 @@ func TestMergeFallback(t *testing.T) {
 // fails.
 func TestPersistFailure(t *testing.T) {
 	w := newWorld(t, Options{})
-	id := w.commit(Primary, 0, set("a.b", "1"))
+	w.commit(Primary, 0, set("a.b", "1"))
 	w.step()
 	w.answer(0, nil) // the root is loaded
 	if got := text(w.lookup(Lookup{Key: "a.b"})); got != "-" {
 		t.Errorf("visible before it is durable: %s", got)
 	}
 	w.settle()
-	id = w.commit(Primary, 0, set("a.b", "2"))
+	id := w.commit(Primary, 0, set("a.b", "2"))
 	w.step()
 	if len(w.pending) != 1 {
 		t.Fatalf("pending %v", w.pending)
