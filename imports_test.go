@@ -152,7 +152,7 @@ internal/shell/... -> internal/sys/... : processes, affinity, ptys
 internal/shell/... -> internal/install : its initrc
 internal/shell/... -> VALUE : R, jobspec, taskmap
 internal/shell/... -> JSON : options and output entries
-internal/shell/... -> github.com/yuin/gopher-lua : initrc.lua
+internal/shell/... -> github.com/yuin/gopher-lua/... : initrc.lua
 
 flux -> internal/link : its connection
 flux -> internal/message : what it sends
@@ -202,6 +202,7 @@ internal/imp/... -> golang.org/x/sys/unix : and this is all of it
 cmd/flux -> internal/cli : parses, wires, runs
 cmd/flux-broker -> internal/daemon : parses, wires, runs
 cmd/flux-broker -> internal/compose : with these services
+cmd/* -> internal/sys/sigdefault : signals as the caller had them, before anything else
 cmd/flux-shell -> internal/shell/... : parses, wires, runs
 cmd/flux-shell -> internal/rpc : how its starter tells it what to run
 cmd/flux-shell -> jobid : which job
