@@ -27,13 +27,18 @@ type ShellInfo struct {
 	BrokerRank uint32         `json:"broker_rank"`
 	R          jsontext.Value `json:"R"`
 	Jobspec    jsontext.Value `json:"jobspec"`
-	// Attrs are broker attributes: rundir, jobid-path, instance-level,
-	// security.owner and, where there is one, tbon.interface-hint. One that
-	// is not here is asked for.
+	// Attrs are the broker attributes of [ShellAttrs] that there are. Without
+	// any the shell asks for them.
 	Attrs map[string]string `json:"attrs,omitempty"`
 	// Cores are the node's cores in logical order, as lists of processors
 	// ("0,64"); without them the shell reads the topology itself.
 	Cores []string `json:"cores,omitempty"`
+}
+
+// ShellAttrs are the broker attributes that a shell wants to know.
+var ShellAttrs = []string{
+	"rundir", "jobid-path", "instance-level", "security.owner", "tbon.interface-hint",
+	"conf.shell_initrc", "conf.shell_pluginpath",
 }
 
 // ShellExit is what a job shell leaves when it ends, for an execution service

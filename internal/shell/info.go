@@ -107,8 +107,8 @@ func (j *job) parse() error {
 
 // attr returns a broker attribute, "" when there is none.
 func (s *Shell) attr(name string) string {
-	if v, ok := s.job.Attrs[name]; ok {
-		return v
+	if s.job.Attrs != nil { // all there are of those that a shell asks for
+		return s.job.Attrs[name]
 	}
 	v, _ := s.link.attr(name)
 	return v

@@ -53,6 +53,7 @@ func builtins(s *Shell) []plugin {
 		&execServer{s: s},
 		&envExpand{s: s},
 		&pmiServer{s: s},
+		s.lua,
 	}
 }
 

@@ -33,6 +33,7 @@ type Shell struct {
 	running int // tasks that have not ended
 	plugins []plugin
 	output  *output
+	lua     *luaRC
 	service service
 	events  events
 
@@ -123,6 +124,10 @@ func (s *Shell) initialize() error {
 	}
 	s.forwardSignals()
 	s.enterDir()
+	s.lua = &luaRC{s: s}
+	if err := s.lua.load(); err != nil {
+		return err
+	}
 	if err := s.applyTaskmap(); err != nil {
 		return err
 	}
@@ -326,7 +331,7 @@ func (s *Shell) leaveRecord(rc int) {
 		return
 	}
 	path := s.job.dir + "/" + rpc.ShellExitFile
-	if err := os.WriteFile(path+".new", b, 0o644); err == nil {
+	if err = os.WriteFile(path+".new", b, 0o644); err == nil {
 		err = os.Rename(path+".new", path)
 	}
 	if err != nil {

@@ -436,6 +436,65 @@ func TestBrokerLost(t *testing.T) {
 	expect(t, "exit", r.wait(), []int{1})
 }
 
+// rc writes an initrc and returns the option that names it.
+func rc(t *testing.T, b *brokers, text string) string {
+	t.Helper()
+	path := filepath.Join(b.dir, "rc.lua")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return `{"initrc":"` + path + `","verbose":1,"nest":{"a":[1,"x"]}}`
+}
+
+func TestLua(t *testing.T) {
+	b := newBrokers(t, 1)
+	r := b.run(testJob{command: sh("echo $A $B $C $FLUX_TASK_RANK; ulimit -c"), tasks: 2, cores: 2, env: map[string]string{"C": "3", "XA": "1", "XB": "2"}, options: rc(t, b, `
+shell.setenv ("A", "a")
+shell.setenv ("A", "other", false)
+shell.prepend_path ("PATH", "/opt/x")
+shell.env_strip ("^X[A-Z]$")
+assert (shell.getenv ("XA") == nil and shell.getenv ().C == "3")
+assert (shell.info.ntasks == 2 and shell.info.jobspec.version == 1 and shell.info.R.version == 1)
+assert (shell.rankinfo.resources.cores == "0-1" and shell.get_rankinfo (0).name == "host0")
+assert (shell.options.nest.a[2] == "x" and shell.options.none == nil)
+shell.options.rlimit = { core = 0 }
+source_if_exists "/nonexistent"
+plugin.register { name = "p", handlers = {
+  { topic = "task.init", fn = function () task.setenv ("B", task.info.rank + 10); task.unsetenv ("C") end },
+  { topic = "shell.*", fn = function (topic) shell.log ("saw " .. topic) end },
+}}`)})
+	if codes := r.wait(); codes[0] != 0 {
+		t.Fatalf("exit %v, exceptions %+v %s", codes, b.exceptions(), b.logs())
+	}
+	expect(t, "stdout", b.output("stdout"), map[string]string{"0": "a 10 0\n0\n$", "1": "a 11 1\n0\n$"})
+	for _, topic := range []string{"shell.init", "shell.start", "shell.finish", "shell.tasks-complete"} {
+		if !strings.Contains(b.logs(), "saw "+topic+"\n") {
+			t.Errorf("%s was not called:\n%s", topic, b.logs())
+		}
+	}
+}
+
+func TestLuaErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		"=":                    "unexpected symbol near '='",
+		"plugin.register {}":   "required handlers table missing",
+		"shell.getenv = 1":     "attempt to set read-only field shell.getenv",
+		"print (task.info)":    "attempt to access task outside of task context",
+		"source 'foo'":         "source foo: No such file or directory",
+		"plugin.load 'x.so'":   "x.so: File not found",
+		"plugin.load (true)":   "plugin.load: invalid argument",
+		"shell.die ('enough')": "enough",
+		"local t = {}; t[1] = t; shell.options.x = t":                                                        "deep",
+		"plugin.register { name = 'no', handlers = { { topic = '*', fn = function () return false end } } }": "plugin 'no': shell.init failed",
+	} {
+		b := newBrokers(t, 1)
+		expect(t, text, b.run(testJob{command: []string{"true"}, options: rc(t, b, text)}).wait(), []int{1})
+		if e := b.exceptions(); len(e) != 1 || !strings.Contains(e[0].Note, want) {
+			t.Errorf("%s: exceptions %+v, want %q", text, e, want)
+		}
+	}
+}
+
 func TestOthersAreRefused(t *testing.T) {
 	b := newBrokers(t, 1)
 	r := b.run(testJob{command: []string{"cat"}})

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,6 +28,7 @@ type task struct {
 	rank  int // in the job
 	spec  process.Spec
 	env   map[string]string // what differs from the job's
+	unset []string          // variables of the job's that it does not get
 
 	proc   *process.Process
 	stdin  *process.Input // nil without
@@ -132,7 +134,7 @@ func (t *task) start(base []string) error {
 		}
 	}
 	t.spec.Dir = s.dir
-	t.spec.Env = base[:len(base):len(base)]
+	t.spec.Env = t.inherit(base)
 	for k, v := range t.env {
 		t.spec.Env = append(t.spec.Env, k+"="+v)
 	}
@@ -143,6 +145,21 @@ func (t *task) start(base []string) error {
 	}
 	t.run(proc)
 	return nil
+}
+
+// inherit is the job's environment without what the task does not get.
+func (t *task) inherit(base []string) []string {
+	if len(t.unset) == 0 {
+		return base[:len(base):len(base)]
+	}
+	var out []string
+	for _, kv := range base {
+		name, _, _ := strings.Cut(kv, "=")
+		if !slices.Contains(t.unset, name) {
+			out = append(out, kv)
+		}
+	}
+	return out
 }
 
 func (t *task) commandName() string {

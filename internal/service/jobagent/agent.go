@@ -180,10 +180,6 @@ func (a *agent) start(req *rpc.AgentLaunch) (*shell, error) {
 	return s, nil
 }
 
-// told are the attributes that a shell is told beforehand, to save it from
-// asking.
-var told = []string{"rundir", "jobid-path", "instance-level", "security.owner", "tbon.interface-hint"}
-
 // info is what the shell needs to know.
 func (a *agent) info(req *rpc.AgentLaunch) ([]byte, error) {
 	spec, err := message.Marshal(req.Jobspec)
@@ -191,7 +187,7 @@ func (a *agent) info(req *rpc.AgentLaunch) ([]byte, error) {
 		return nil, err
 	}
 	attrs := map[string]string{}
-	for _, name := range told {
+	for _, name := range rpc.ShellAttrs {
 		if v, ok := a.h.Attr(name); ok {
 			attrs[name] = v
 		}
