@@ -172,7 +172,7 @@ func (c *archiver) addFile(path string) error {
 	if err != nil {
 		return err
 	}
-	req := rpc.ContentMmapAdd{Path: full, ChunkSize: int64(c.chunkSize), Tag: c.name}
+	req := rpc.ContentMmapAdd{Path: full, ChunkSize: int64(c.chunkSize), Tag: c.archiveName.name}
 	if err := c.h.RPC(c.ctx, "content.mmap-add", 0, req, nil); err != nil {
 		return fail("%s: %v", path, err)
 	}

@@ -91,7 +91,8 @@ type KVSWaitVersion struct {
 	Namespace string `json:"namespace"`
 }
 
-// KVSNamespaceCreate is kvs.namespace-create. Owner -1 is the instance owner.
+// KVSNamespaceCreate is kvs.namespace-create. Owner -1 is the instance owner;
+// without Rootref the namespace is empty.
 type KVSNamespaceCreate struct {
 	Namespace string `json:"namespace"`
 	Rootref   string `json:"rootref"`
@@ -176,10 +177,20 @@ type KVSVersion struct {
 // KVSView is job-info.kvs-view, which the kvs service asks for keys below
 // "job" of the primary namespace that are not in its tree: jobs are records,
 // and shown there. Key is what follows "job"; Flags are the lookup's. The
-// answer is a [KVSValue], or ENOENT.
+// answer is a [KVSViewed], or ENOENT.
 type KVSView struct {
 	Key   []string
 	Flags int
+}
+
+// KVSViewed answers KVSView: an object, a place in the tree where the key
+// continues, or both, for a directory that has entries in either. The place is
+// the key Rest in a namespace, or below the directory that is the blob Root.
+type KVSViewed struct {
+	Object    treeobj.Object
+	Namespace string
+	Root      string
+	Rest      []string
 }
 
 // KVSCancel is kvs-watch.cancel, and kvs.cancel for kvs.versions.

@@ -24,19 +24,46 @@ const (
 const maxViewed = 10000
 
 // kvsView shows jobs as RFC 16 has them in the KVS: job.XXXX.XXXX.XXXX.XXXX is
-// a job's directory.
+// a job's directory. What programs put into a job's guest namespace is below
+// guest: it is in the tree, while the namespace exists and after that.
 func (s *jobs) kvsView(c *service.Call, req *rpc.KVSView) {
 	s.after(func() {
-		o, err := s.viewed(req.Key)
-		if err == nil {
-			err = kindError(o, req.Flags)
+		var v rpc.KVSViewed
+		var err error
+		v.Object, err = s.viewed(req.Key)
+		if len(req.Key) > idParts && req.Key[idParts] == "guest" {
+			s.viewGuest(req.Key, &v)
+		}
+		switch {
+		case err == nil:
+			err = kindError(v.Object, req.Flags)
+		case v.Root != "" || v.Namespace != "":
+			err = nil
 		}
 		if err != nil {
 			c.Fail(err)
 			return
 		}
-		c.Respond(&rpc.KVSValue{Val: treeobj.JSON{Object: o}})
+		c.Respond(&v)
 	})
+}
+
+// viewGuest tells where in the tree a key below guest continues.
+func (s *jobs) viewGuest(key []string, v *rpc.KVSViewed) {
+	id, err := jobid.Parse(strings.Join(key[:idParts], "."))
+	if err != nil {
+		return
+	}
+	j, err := s.find(id)
+	if err != nil {
+		return
+	}
+	v.Rest = key[idParts+1:]
+	if r := s.records[id]; r != nil && r.namespace {
+		v.Namespace = "job-" + id.Dec()
+		return
+	}
+	v.Root = s.guestRoot(j)
 }
 
 // kindError refuses a directory where a value is wanted, and the other way round.
@@ -91,8 +118,9 @@ func (s *jobs) viewJob(j *job.Job) *treeobj.Dir {
 	if j.R != nil {
 		put("R", string(j.R))
 	}
+	d.Set("guest", guest)
 	names, err := s.store.StreamNames(uint64(j.ID))
-	if err != nil || len(names) == 0 {
+	if err != nil {
 		return d
 	}
 	for _, n := range names {
@@ -108,7 +136,6 @@ func (s *jobs) viewJob(j *job.Job) *treeobj.Dir {
 		}
 		guest.Set(n, treeobj.Val{Data: b})
 	}
-	d.Set("guest", guest)
 	return d
 }
 

@@ -63,7 +63,7 @@ func (s *kvs) find(c *service.Call, r *rpc.KVSLookup, fn func(core.Result)) {
 	}
 	q.Tag = func(res core.Result) {
 		if view, ok := viewKey(q, res); ok && c.Cred().IsOwner() {
-			s.view(view, q.Flags, res, fn)
+			s.view(c, view, q.Flags, res, fn)
 			return
 		}
 		fn(res)
@@ -91,22 +91,64 @@ func viewKey(q *core.Lookup, res core.Result) ([]string, bool) {
 }
 
 // view asks the service that has the jobs.
-func (s *kvs) view(key []string, flags int, res core.Result, fn func(core.Result)) {
+func (s *kvs) view(c *service.Call, key []string, flags int, res core.Result, fn func(core.Result)) {
 	s.lookups++
 	req := service.Request{Topic: "job-info.kvs-view", NodeID: 0, Payload: &rpc.KVSView{Key: key, Flags: flags}}
 	s.h.Request(req, func(m *message.Message) {
 		s.lookups--
-		var v rpc.KVSValue
+		var v rpc.KVSViewed
 		err := m.Err()
 		if err == nil {
 			err = m.Decode(&v)
 		}
 		switch num := message.Errno(err); {
+		case err == nil && (v.Root != "" || v.Namespace != ""):
+			s.continued(c, &v, flags, res, fn)
+			return
 		case err == nil:
-			res.Object = v.Val.Object
+			res.Object = v.Object
 		case num != syscall.ENOENT && num != syscall.ENOSYS:
 			res.Err = err
 		}
 		fn(res)
 	})
+}
+
+// continued looks up the rest of a key that a view left to the tree.
+func (s *kvs) continued(c *service.Call, v *rpc.KVSViewed, flags int, res core.Result, fn func(core.Result)) {
+	key := strings.Join(v.Rest, ".")
+	if key == "" {
+		key = "."
+	}
+	q := &core.Lookup{Namespace: v.Namespace, Root: v.Root, Key: key, Flags: flags, Cred: c.Cred(), Seq: -1}
+	q.Tag = func(found core.Result) {
+		dir, merge := v.Object.(*treeobj.Dir)
+		switch {
+		case v.Object == nil:
+			res.Object, res.Err = found.Object, found.Err
+		case merge && found.Err == nil:
+			res.Object = merged(dir, found.Object)
+		default: // what the view has is there all the same
+			res.Object = v.Object
+		}
+		fn(res)
+	}
+	if found, ok := s.m.Find(q); ok {
+		q.Tag.(func(core.Result))(found)
+		return
+	}
+	s.lookups++
+}
+
+// merged is a directory with the entries of another added to its own.
+func merged(dir *treeobj.Dir, other treeobj.Object) *treeobj.Dir {
+	more, ok := other.(*treeobj.Dir)
+	if !ok {
+		return dir
+	}
+	all := more.Clone()
+	for name, o := range dir.All() {
+		all.Set(name, o)
+	}
+	return all
 }

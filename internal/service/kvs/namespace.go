@@ -50,19 +50,23 @@ func (s *kvs) namespaceCreate(c *service.Call, r *rpc.KVSNamespaceCreate) {
 	if ns.Owner == message.UserUnknown {
 		ns.Owner = s.owner
 	}
-	if r.Namespace == "" || r.Rootref == "" {
-		c.Fail(message.Errorf(syscall.EPROTO, "kvs.namespace-create: no name or no root"))
+	if r.Namespace == "" {
+		c.Fail(message.Errorf(syscall.EPROTO, "kvs.namespace-create: no name"))
 		return
+	}
+	req := &rpc.ContentCommit{Wait: s.lasting}
+	if empty := s.m.EmptyRoot(); ns.Root == "" || ns.Root == empty.Ref {
+		ns.Root = empty.Ref
+		req.Blobs = contentBlobs([]core.Blob{empty}) // it may have been swept
 	}
 	if err := s.m.CreateNamespace(ns); err != nil {
 		c.Fail(err)
 		return
 	}
-	if !s.lasting {
-		c.Respond(nil)
-		return
+	if s.lasting {
+		req.Roots = map[string][]byte{ns.Name: rootRecord(ns)}
 	}
-	s.save(&rpc.ContentCommit{Wait: true, Roots: map[string][]byte{ns.Name: rootRecord(ns)}}, func(err error) {
+	s.save(req, func(err error) {
 		if err != nil {
 			_, _ = s.m.RemoveNamespace(ns.Name) // it was not the primary one
 			c.Fail(err)

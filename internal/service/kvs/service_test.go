@@ -336,16 +336,53 @@ func TestView(t *testing.T) {
 	_, err := get(i.Caller, primary, "job.1.R")
 	wantErrno(t, err, syscall.ENOENT)
 	type info struct{}
+	var root string
 	i.Load(&service.Registration{
 		Name: "job-info",
 		New:  func(service.Host, []string) (any, error) { return &info{}, nil },
 		Methods: []service.Method{service.Unary("job-info.kvs-view", service.Owner, func(_ *info, _ *service.Call, r *rpc.KVSView) (any, error) {
-			if fmt.Sprint(r.Key) != "[1 R]" {
-				return nil, syscall.ENOENT
+			own := treeobj.NewDir()
+			own.Set("output", treeobj.Val{Data: []byte("out")})
+			switch fmt.Sprint(r.Key) {
+			case "[1 R]":
+				return &rpc.KVSViewed{Object: treeobj.Val{Data: []byte("R of 1")}}, nil
+			case "[1 guest]":
+				return &rpc.KVSViewed{Object: own, Namespace: "job-1"}, nil
+			case "[1 guest a b]":
+				return &rpc.KVSViewed{Namespace: "job-1", Rest: []string{"a", "b"}}, nil
+			case "[2 guest a b]":
+				return &rpc.KVSViewed{Root: root, Rest: []string{"a", "b"}}, nil
+			case "[2 guest]":
+				return &rpc.KVSViewed{Object: own, Root: treeobj.Blobref(treeobj.SHA1, []byte("lost"))}, nil
 			}
-			return rpc.KVSValue{Val: treeobj.JSON{Object: treeobj.Val{Data: []byte("R of 1")}}}, nil
+			return nil, syscall.ENOENT
 		})},
 	})
+	if err := i.RPC("kvs.namespace-create", rpc.KVSNamespaceCreate{Namespace: "job-1", Owner: -1}, nil); err != nil {
+		t.Fatal(err)
+	}
+	i.mustPut("job-1", val("a.b", "live"))
+	var ns rpc.KVSGetrootResponse
+	if err := i.RPC("kvs.getroot", rpc.KVSGetroot{Namespace: "job-1"}, &ns); err != nil {
+		t.Fatal(err)
+	}
+	root = ns.Rootref
+	i.want(primary, "job.1.guest.a.b", "live")
+	i.want(primary, "job.2.guest.a.b", "live")
+	for key, want := range map[string]string{"job.1.guest": "a output", "job.2.guest": "output"} {
+		var v rpc.KVSValue
+		if err := i.RPC("kvs.lookup", rpc.KVSLookup{Key: key, Namespace: primary, Flags: 1}, &v); err != nil {
+			t.Errorf("%s: %v", key, err)
+			continue
+		}
+		var names []string
+		for name := range v.Val.Object.(*treeobj.Dir).All() {
+			names = append(names, name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s has %q, want %q", key, got, want)
+		}
+	}
 	i.want(primary, "job.1.R", "R of 1")
 	_, err = get(i.Caller, primary, "job.2.R")
 	wantErrno(t, err, syscall.ENOENT)

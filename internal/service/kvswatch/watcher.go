@@ -185,7 +185,7 @@ func (w *watcher) appended(o treeobj.Object) {
 
 func (w *watcher) unsuitable(o treeobj.Object) error {
 	if w.found {
-		return message.Errorf(syscall.EINVAL, "value of key watched with WATCH_APPEND overwritten")
+		return syscall.EINVAL // in the system's words, as flux-core's clients show it
 	}
 	num := syscall.EINVAL
 	if k := o.Kind(); k == treeobj.KindDir || k == treeobj.KindDirref {
