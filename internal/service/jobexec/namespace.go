@@ -8,6 +8,7 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/treeobj"
 )
 
 // A job has a KVS namespace of its own while it runs, FLUX_KVS_NAMESPACE of its
@@ -21,14 +22,25 @@ func (e *exec) makeNamespace(j *job) {
 	j.guest = true
 	e.h.Request(service.Request{
 		Topic: "kvs.namespace-create", NodeID: 0,
-		Payload: &rpc.KVSNamespaceCreate{Namespace: j.namespace(), Owner: int64(j.userid)},
+		Payload: &rpc.KVSNamespaceCreate{Namespace: j.namespace(), Rootref: e.emptyDir(), Owner: int64(j.userid)},
 	}, func(m *message.Message) {
 		if err := m.Err(); err != nil {
+			e.h.Log().Debug("making a guest namespace", "jobid", j.id.F58(), "err", err)
 			j.guest = false
 			return
 		}
 		e.tellGuest(j, "")
 	})
+}
+
+// emptyDir is the blobref of a directory with nothing in it.
+func (e *exec) emptyDir() string {
+	name, _ := e.h.Attr("content.hash")
+	hash, err := treeobj.ParseHash(name)
+	if err != nil {
+		hash = treeobj.SHA1
+	}
+	return treeobj.Blobref(hash, treeobj.Encode(treeobj.NewDir()))
 }
 
 func (e *exec) tellGuest(j *job, rootref string) {
