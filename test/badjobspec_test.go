@@ -51,7 +51,6 @@ func badJobspecs(t *testing.T, c *cluster) {
 		jobspecOf("", `[{"slot":"task","count":{"per_slot":1}}]`, ""),
 		jobspecOf("", `[{"command":[],"slot":"task","count":{"per_slot":1}}]`, ""),
 		jobspecOf("", `[{"command":[5],"slot":"task","count":{"per_slot":1}}]`, ""),
-		jobspecOf("", `[{"command":["true"],"slot":"elsewhere","count":{"per_slot":1}}]`, ""),
 		jobspecOf("", `[{"command":["true"],"slot":"task"}]`, ""),
 		jobspecOf("", "", "5"),
 		jobspecOf("", "", `{}`),
