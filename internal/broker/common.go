@@ -143,11 +143,17 @@ func (m *module) debugFlags(c *service.Call) {
 // reconfigure tells the instance of a configuration it may refuse. Those that
 // take none accept any.
 func (m *module) reconfigure(c *service.Call) {
-	if s, ok := m.inst.(service.Configurable); ok {
-		if err := s.Reconfigure(); err != nil {
-			c.Fail(err)
-			return
-		}
+	var err error
+	switch s := m.inst.(type) {
+	case service.Configurable:
+		err = s.Reconfigure()
+	case service.GroupConfigurable:
+		name, _, _ := strings.Cut(c.Msg.Topic, ".")
+		err = s.ReconfigureAs(name)
+	}
+	if err != nil {
+		c.Fail(err)
+		return
 	}
 	c.Respond(nil)
 }

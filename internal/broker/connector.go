@@ -63,6 +63,7 @@ func (c *connector) Reconfigure() error {
 	table := config.Read(c.h.Config(), "access")
 	p.guests, _ = table.Bool("allow-guest-user")
 	p.rootOwner, _ = table.Bool("allow-root-owner")
+	_, _ = table.Bool("private-mode") // what that means, the job services know
 	if err := table.Err(true); err != nil {
 		return err
 	}

@@ -56,6 +56,9 @@ type (
 	Disconnecter interface{ Disconnect(sender string) }
 	// Configurable checks and applies a new configuration. An error refuses it.
 	Configurable interface{ Reconfigure() error }
+	// GroupConfigurable is Configurable for an instance behind several
+	// registrations: each reads what concerns the one called name.
+	GroupConfigurable interface{ ReconfigureAs(name string) error }
 	// Joiner is told that a further registration of its Group was loaded or
 	// unloaded.
 	Joiner interface {

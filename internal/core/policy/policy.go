@@ -68,9 +68,13 @@ func (p *Policy) Requires(name string) []string {
 	return nil
 }
 
-// Fills reports whether requests are to be filled in at all: there are queues
-// or defaults.
-func (p *Policy) Fills() bool { return len(p.queues) > 0 || len(p.general.defaults) > 0 }
+// Fills reports whether a configuration calls for requests to be filled in:
+// there are queues or defaults.
+func Fills(conf map[string]any) bool {
+	policy, _ := conf["policy"].(map[string]any)
+	jobspec, _ := policy["jobspec"].(map[string]any)
+	return conf["queues"] != nil || jobspec["defaults"] != nil
+}
 
 // errQueue refuses a queue. That it is EPERM is what clients know it by.
 func errQueue(name string) error {

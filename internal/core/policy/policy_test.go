@@ -124,7 +124,7 @@ func TestFill(t *testing.T) {
 		t.Errorf("no queue: %v", err)
 	}
 	none := &Policy{}
-	if none.Fills() || !p.Fills() || none.Defaults(nope) != nil {
+	if Fills(nil) || !Fills(conf(t, site)) || none.Defaults(nope) != nil {
 		t.Error("a policy that says nothing")
 	}
 }

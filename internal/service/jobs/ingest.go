@@ -107,8 +107,8 @@ func (s *jobs) unwrap(cred message.Cred, req *rpc.JobSubmit) (*submission, error
 	if !cred.IsOwner() && req.Urgency > job.UrgencyDefault {
 		return nil, message.Errorf(syscall.EINVAL, "only the instance owner can submit with urgency >%d", job.UrgencyDefault)
 	}
-	if len(req.J) > s.set.pipeline.maxRequest {
-		return nil, message.Errorf(syscall.EMSGSIZE, "job request of %d bytes exceeds buffer-size %s", len(req.J), s.set.pipeline.bufferSize)
+	if len(req.J) > s.pipeline.maxRequest {
+		return nil, message.Errorf(syscall.EMSGSIZE, "job request of %d bytes exceeds buffer-size %s", len(req.J), s.pipeline.bufferSize)
 	}
 	signed, err := sign.Unwrap(req.J)
 	if err != nil {
@@ -134,7 +134,7 @@ func (s *jobs) unwrap(cred message.Cred, req *rpc.JobSubmit) (*submission, error
 // refine fills a request in and judges it, as far as that takes no question to
 // anybody.
 func (s *jobs) refine(sub *submission) error {
-	p := s.set.pipeline
+	p := s.pipeline
 	if !p.fill.off {
 		s.filled.requests++
 		spec := sub.job.Jobspec.Clone()
@@ -160,7 +160,7 @@ func (s *jobs) refine(sub *submission) error {
 }
 
 func (s *jobs) asksFeasibility(sub *submission) bool {
-	p := s.set.pipeline
+	p := s.pipeline
 	return !p.check.off && sub.flags&job.FlagNoValidate == 0 && slices.Contains(p.check.plugins, "feasibility")
 }
 

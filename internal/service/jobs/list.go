@@ -75,7 +75,7 @@ type lister struct {
 	left int // entries still wanted, -1 for any number
 	// ownOnly leaves out the jobs of others than the sender.
 	ownOnly bool
-	jobs []map[string]any
+	jobs    []map[string]any
 }
 
 func (l *lister) full() bool { return l.left == 0 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"goflux/internal/core/policy"
 	"goflux/internal/message"
 )
 
@@ -52,9 +53,8 @@ func parseIngestArgs(list []string) (ingestArgs, error) {
 	return a, nil
 }
 
-// newPipeline reads [ingest]. fills says that there is policy to be filled in,
-// which enables the frobnicator.
-func newPipeline(conf map[string]any, args ingestArgs, fills bool) (*pipeline, error) {
+// newPipeline reads [ingest].
+func newPipeline(conf map[string]any, args ingestArgs) (*pipeline, error) {
 	p := &pipeline{version: 1, bufferSize: defaultBuffer}
 	ingest, ok := conf["ingest"].(map[string]any)
 	if v, present := conf["ingest"]; present && !ok {
@@ -68,7 +68,7 @@ func newPipeline(conf map[string]any, args ingestArgs, fills bool) (*pipeline, e
 		return nil, err
 	}
 	if !p.fill.explicit {
-		p.fill.plugins, p.fill.off = fillers, p.fill.off || !fills
+		p.fill.plugins, p.fill.off = fillers, p.fill.off || !policy.Fills(conf)
 	}
 	if v, ok := ingest["buffer-size"]; ok {
 		p.bufferSize = fmt.Sprint(v)
@@ -188,4 +188,3 @@ func (p *pipeline) parseArgs() error {
 	}
 	return nil
 }
-

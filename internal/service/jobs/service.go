@@ -72,15 +72,15 @@ type jobs struct {
 	stats   tallies
 	begins  service.Timer // the next begin-time
 
-	set        *settings
-	ingestArgs ingestArgs
-	plugins    []*plugin
+	set      *settings
+	pipeline *pipeline
+	plugins  []*plugin
 	// filled and validated count what went through the stages of the pipeline.
 	filled, validated counted
 	// lifetime is when the instance ends, in seconds since the epoch; 0 never.
 	lifetime      float64
 	lifetimeKnown bool
-	ageing            service.Timer // the next look for records that are too old
+	ageing        service.Timer // the next look for records that are too old
 }
 
 // record is what the service keeps of an active job besides the machine's part.
@@ -114,7 +114,6 @@ func open(h service.Host, args []string) (any, error) {
 	}
 	s.schedInit()
 	s.execInit()
-	s.set.pipeline.report(h)
 	s.ageOut()
 	s.watchLifetime()
 	return s, nil
@@ -134,10 +133,13 @@ func (s *jobs) start(face string, args []string) error {
 	for _, name := range always {
 		s.plugins = append(s.plugins, &plugin{name: name})
 	}
-	if err := s.accepts(face, args); err != nil {
+	if face != "job-ingest" {
+		args = nil // the others take none
+	}
+	if err := s.loadIngest(args); err != nil {
 		return err
 	}
-	set, err := s.newSettings(s.ingestArgs)
+	set, err := newSettings(s.h.Config())
 	if err != nil {
 		return err
 	}
@@ -151,30 +153,21 @@ func (s *jobs) start(face string, args []string) error {
 	return nil
 }
 
-// accepts takes the arguments that one of the modules is loaded with.
-func (s *jobs) accepts(face string, args []string) error {
-	if face != "job-ingest" {
-		return nil // the others take none
-	}
-	parsed, err := parseIngestArgs(args)
+// loadIngest takes the arguments that job-ingest is loaded with.
+func (s *jobs) loadIngest(list []string) error {
+	args, err := parseIngestArgs(list)
 	if err != nil {
 		return err
 	}
-	s.ingestArgs = parsed
-	return nil
+	return s.pipe(args)
 }
 
 // Join implements service.Joiner: a manager that comes back restarts the jobs.
 func (s *jobs) Join(name string, args []string) error {
-	if err := s.accepts(name, args); err != nil {
-		return err
-	}
-	if name == "job-ingest" {
-		if err := s.Reconfigure(); err != nil {
-			return err
-		}
-	}
-	if name == "job-manager" {
+	switch name {
+	case "job-ingest":
+		return s.loadIngest(args)
+	case "job-manager":
 		s.m.Resume(s.now())
 	}
 	return nil

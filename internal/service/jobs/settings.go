@@ -13,12 +13,11 @@ import (
 	"goflux/internal/message"
 )
 
-// settings are what the configuration says about jobs. They are read as a
-// whole and replaced as a whole: a configuration that is refused changes
-// nothing.
+// settings are what the configuration says to the job manager. They are read
+// as a whole and replaced as a whole: a configuration that is refused changes
+// nothing. What it says to job-ingest is the pipeline.
 type settings struct {
-	policy   *policy.Policy
-	pipeline *pipeline
+	policy *policy.Policy
 	// private: guests see their own jobs alone (flux-config-access(5)).
 	private bool
 	// ageLimit and numLimit bound the records kept of jobs that have ended; -1
@@ -30,14 +29,10 @@ type settings struct {
 	plugins       []directive
 }
 
-func (s *jobs) newSettings(args ingestArgs) (*settings, error) {
-	conf := s.h.Config()
+func newSettings(conf map[string]any) (*settings, error) {
 	set := &settings{ageLimit: -1, numLimit: -1}
 	var err error
 	if set.policy, err = policy.Parse(conf); err != nil {
-		return nil, err
-	}
-	if set.pipeline, err = newPipeline(conf, args, set.policy.Fills()); err != nil {
 		return nil, err
 	}
 	access := config.Read(conf, "access")
@@ -82,21 +77,38 @@ func (set *settings) manager(c *config.Section) error {
 	return c.Err(false)
 }
 
-// Reconfigure implements service.Configurable.
-func (s *jobs) Reconfigure() error {
-	set, err := s.newSettings(s.ingestArgs)
-	if err != nil {
-		return err
+// ReconfigureAs implements service.GroupConfigurable.
+func (s *jobs) ReconfigureAs(name string) error {
+	switch name {
+	case "job-manager":
+		set, err := newSettings(s.h.Config())
+		if err != nil {
+			return err
+		}
+		s.apply(set)
+	case "job-ingest":
+		// a new configuration counts more than what the module was loaded with
+		return s.pipe(ingestArgs{})
 	}
-	s.apply(set)
 	return nil
 }
 
 // apply puts settings into force.
 func (s *jobs) apply(set *settings) {
 	s.set = set
-	s.set.pipeline.report(s.h)
 	s.m.Queues().Configure(set.policy.Queues(), set.policy.Parent)
 	s.m.QueuesChanged(s.now())
 	s.ageOut()
+}
+
+// pipe makes the pipeline that the configuration and the module's arguments
+// describe.
+func (s *jobs) pipe(args ingestArgs) error {
+	p, err := newPipeline(s.h.Config(), args)
+	if err != nil {
+		return err
+	}
+	s.pipeline = p
+	p.report(s.h)
+	return nil
 }
