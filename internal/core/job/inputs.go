@@ -195,12 +195,19 @@ func (m *Machine) ExecReady(now float64) {
 	}
 }
 
-// ExecGone says that the execution service has left.
+// ExecGone says that the execution service has left. A job that it had not
+// started is as if it had never been asked: another service starts it, and an
+// end before that need not wait for one.
 func (m *Machine) ExecGone(now float64) {
 	m.exec = false
 	for _, j := range m.jobs {
-		if j.run.executing {
-			m.debug(now, j, "start-lost")
+		if !j.run.executing {
+			continue
+		}
+		m.debug(now, j, "start-lost")
+		if !j.Started {
+			j.run.executing = false
+			m.advance(now, j)
 		}
 	}
 }

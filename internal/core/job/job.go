@@ -37,6 +37,8 @@ type Job struct {
 	Annotations      map[string]any
 	// Exception is the first of severity zero; LastException the newest of any.
 	Exception, LastException *Exception
+	// EndedBy is the exception that ended the job, nil when it finished.
+	EndedBy *Exception
 
 	Allocated bool // alloc has been logged
 	Started   bool // start has been logged
@@ -288,7 +290,7 @@ var steps = map[string]func(*Job, eventlog.Entry) error{
 			j.Exception = &c
 		}
 		if j.State != Cleanup {
-			j.State, j.TCleanup = Cleanup, e.Timestamp
+			j.State, j.TCleanup, j.EndedBy = Cleanup, e.Timestamp, &c
 		}
 		return nil
 	},

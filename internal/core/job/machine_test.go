@@ -464,3 +464,24 @@ func checkReplay(t *rapid.T, j *Job) {
 		t.Fatalf("replay differs from the live job:\n%s\n%s", d, j.Log)
 	}
 }
+
+// TestExecGoneBeforeStart: the first request after the execution service has
+// left is lost; canceling that job must not wait for an answer.
+func TestExecGoneBeforeStart(t *testing.T) {
+	w := newWorld(t)
+	w.m.SchedulerReady(w.tick(), -1)
+	w.m.ExecReady(1)
+	j := w.submit(16)
+	w.alloc(j)
+	w.running = map[jobid.ID]*Job{}
+	w.m.ExecGone(w.tick())
+	w.step()
+	if j.Freed {
+		t.Error("freed though it may still run")
+	}
+	w.m.Raise(w.tick(), j, Exception{Type: "cancel"})
+	w.step()
+	if !j.Freed || j.State != Inactive {
+		t.Errorf("canceled: freed %v, state %v", j.Freed, j.State)
+	}
+}
