@@ -254,6 +254,9 @@ func (s *Shell) die(code int, format string, args ...any) {
 	s.dying = true
 	text := fmt.Sprintf(format, args...)
 	s.log.log(sevFatal, "", "%s", text)
+	if !s.output.ready { // what has been said so far is worth the more
+		s.output.open()
+	}
 	s.killTasks(syscall.SIGKILL)
 	s.raise("exec", 0, text, nil)
 	panic(fatal{code, text})

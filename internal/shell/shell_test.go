@@ -492,6 +492,9 @@ func TestLuaErrors(t *testing.T) {
 		if e := b.exceptions(); len(e) != 1 || !strings.Contains(e[0].Note, want) {
 			t.Errorf("%s: exceptions %+v, want %q", text, e, want)
 		}
+		if !strings.Contains(b.logs(), want) || !strings.HasPrefix(b.names("output"), "header log") {
+			t.Errorf("%s: output %s, log %s", text, b.names("output"), b.logs())
+		}
 	}
 }
 
