@@ -6,6 +6,7 @@ import (
 	"goflux/internal/service"
 	"goflux/internal/service/config"
 	"goflux/internal/service/content"
+	"goflux/internal/service/contentfiles"
 	"goflux/internal/service/contentsqlite"
 	"goflux/internal/service/groups"
 	"goflux/internal/service/heartbeat"
@@ -52,6 +53,7 @@ func Services(env Env) []*service.Registration {
 func leader() []*service.Registration {
 	all := []*service.Registration{
 		contentsqlite.Service(),
+		contentfiles.Service(),
 		kvs.Leader(),
 		kvswatch.Leader(),
 	}

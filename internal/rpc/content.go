@@ -196,6 +196,11 @@ type StoredCheckpoint struct {
 	Value jsontext.Value `json:"value"`
 }
 
+// ContentFilesStats answers content-files.stats-get.
+type ContentFilesStats struct {
+	ObjectCount int `json:"object_count"`
+}
+
 // Spread describes samples.
 type Spread struct {
 	Count  int     `json:"count"`
