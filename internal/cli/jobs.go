@@ -233,7 +233,7 @@ func (r jobRow) Field(name string) any { return r.fields.Of(r.Job, name) }
 
 // printRows prints a listing.
 func (a *app) printRows(w io.Writer, o *jobsOptions, jobs []*jobinfo.Job, header bool) error {
-	fields := jobinfo.NewFields()
+	fields := jobinfo.NewFields(f58)
 	rows := make([]jobRow, len(jobs))
 	for i, j := range jobs {
 		rows[i] = jobRow{j, fields}
@@ -246,16 +246,32 @@ func (a *app) printRows(w io.Writer, o *jobsOptions, jobs []*jobinfo.Job, header
 		width = outfmt.TerminalWidth()
 	}
 	opt := outfmt.Options{NoHeader: !header, Width: max(width, 0)}
+	c := jobColors{}
 	if o.color {
-		opt.Decorate = func(i int, line string) string { return paint(jobColor(rows[i].Job), line) }
+		opt.Decorate = func(i int, line string) string { return c.next(jobColor(rows[i].Job)) + line }
 	}
 	if err := outfmt.Print(o.fields, w, rows, opt); err != nil {
 		return fail("%v", err)
 	}
+	fmt.Fprint(w, c.next(""))
 	for i := range rows {
 		jobs[i] = rows[i].Job // sorted
 	}
 	return nil
+}
+
+// jobColors changes colours between lines: a line's colour ends after its line
+// break.
+type jobColors struct{ on bool }
+
+// next is what to print before a line of a colour, "" for none.
+func (c *jobColors) next(color string) string {
+	reset := ""
+	if c.on {
+		reset = "\x1b[0;0m"
+	}
+	c.on = color != ""
+	return reset + color
 }
 
 // jobColor is the colour of a job's line.

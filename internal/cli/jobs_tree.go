@@ -197,9 +197,9 @@ func (a *app) jobsJSON(o *jobsOptions, jobs []*jobinfo.Job) error {
 	var text string
 	var err error
 	if len(o.query.ids) == 1 {
-		text, err = trees[0].JSON()
+		text, err = trees[0].JSON(f58)
 	} else {
-		text, err = jobinfo.ListJSON(trees)
+		text, err = jobinfo.ListJSON(trees, f58)
 	}
 	if err == nil {
 		fmt.Fprintln(a.out, text)

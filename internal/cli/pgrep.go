@@ -95,7 +95,7 @@ func (a *app) pgrep(o *pgrepOptions, args []string) error {
 	if err != nil {
 		return err
 	}
-	fields := jobinfo.NewFields()
+	fields := jobinfo.NewFields(f58)
 	rows := make([]jobRow, len(jobs))
 	for i, j := range jobs {
 		rows[i] = jobRow{j, fields}

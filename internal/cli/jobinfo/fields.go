@@ -21,8 +21,9 @@ type field struct {
 	value   func(*Job) any
 }
 
-// fields are all but those below annotations and instance.
-func fields() map[string]field {
+// fields are all but those below annotations and instance. name is how ids are
+// shown.
+func fields(name func(jobid.ID) string) map[string]field {
 	f := map[string]field{
 		"userid":   {"UID", a("userid"), func(j *Job) any { return int64(j.UserID) }},
 		"username": {"USER", a("userid"), func(j *Job) any { return userdb.Name(j.UserID) }},
@@ -79,24 +80,16 @@ func fields() map[string]field {
 		"uri":             {"URI", a("annotations"), func(j *Job) any { return j.shownURI() }},
 		"uri.local":       {"URI", a("annotations"), func(j *Job) any { return LocalURI(j.URI()) }},
 	}
-	f["id"] = field{"JOBID", nil, func(j *Job) any { return orderedID{j.ID, Name(j.ID)} }}
-	for _, form := range []string{"dec", "hex", "f58", "f58plain", "emoji", "kvs", "words", "dothex"} {
+	f["id"] = field{"JOBID", nil, func(j *Job) any { return orderedID{j.ID, name(j.ID)} }}
+	for _, form := range []string{"dec", "hex", "f58plain", "emoji", "kvs", "words", "dothex"} {
 		f["id."+form] = field{"JOBID", nil, idField(form)}
 	}
+	f["id.f58"] = f["id"]
 	return f
 }
 
-// Name is a job's id as it is shown; the program may choose another form.
-var Name = jobid.ID.F58
-
 func idField(form string) func(*Job) any {
 	return func(j *Job) any {
-		switch form {
-		case "f58":
-			return orderedID{j.ID, Name(j.ID)}
-		case "dec":
-			return j.ID.Dec()
-		}
 		text, err := j.ID.Encode(form)
 		if err != nil {
 			return ""
@@ -167,7 +160,7 @@ func special() map[string]string {
 // names below annotations and instance.
 func Headings(format string) map[string]string {
 	h := map[string]string{}
-	for name, f := range fields() {
+	for name, f := range fields(jobid.ID.F58) {
 		h[name] = f.heading
 	}
 	for _, name := range formatFields(format) {
@@ -207,7 +200,7 @@ func formatFields(format string) []string {
 
 // Attrs are the attributes of job-list that some fields need, sorted.
 func Attrs(names []string) []string {
-	known := fields()
+	known := fields(jobid.ID.F58)
 	set := map[string]bool{}
 	for _, name := range names {
 		var attrs []string
@@ -238,8 +231,8 @@ func isAnnotation(name string) bool {
 // Fields resolves fields of jobs by name; make one for a listing.
 type Fields struct{ known map[string]field }
 
-// NewFields makes a Fields.
-func NewFields() *Fields { return &Fields{known: fields()} }
+// NewFields makes a Fields; name is how ids are shown.
+func NewFields(name func(jobid.ID) string) *Fields { return &Fields{known: fields(name)} }
 
 // Of is a field's value, nil for what is not there.
 func (f *Fields) Of(j *Job, name string) any {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"goflux/internal/cli/outfmt"
+	"goflux/jobid"
 )
 
 var noon = time.Date(2026, 6, 17, 12, 0, 0, 0, time.UTC)
@@ -25,7 +26,7 @@ func parse(t *testing.T, text string) *Job {
 
 func TestFields(t *testing.T) {
 	now := float64(noon.Unix())
-	f := NewFields()
+	f := NewFields(jobid.ID.F58)
 	for _, c := range []struct{ job, field, want string }{
 		{`{"id":354502574080}`, "id", "ƒAK7BMbD"},
 		{`{"id":354502574080}`, "id.dec", "354502574080"},
@@ -87,7 +88,7 @@ func TestFields(t *testing.T) {
 
 // TestEveryFieldHasAttributes: a field without what it needs would stay empty.
 func TestEveryFieldHasAttributes(t *testing.T) {
-	for name, f := range fields() {
+	for name, f := range fields(jobid.ID.F58) {
 		if f.heading == "" || f.attrs == nil && !strings.HasPrefix(name, "id") {
 			t.Errorf("%s: %+v", name, f)
 		}
@@ -119,7 +120,7 @@ func TestSortByID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := NewFields()
+	f := NewFields(jobid.ID.F58)
 	var rows []outfmt.Item
 	for _, id := range []string{"9", "100", "58", "3500000000000001"} {
 		j := parse(t, `{"id":`+id+`}`)
@@ -137,7 +138,7 @@ func TestSortByID(t *testing.T) {
 func TestJSON(t *testing.T) {
 	j := parse(t, `{"id":1,"userid":0,"state":64,"result":2,"waitstatus":256,"t_submit":1,"t_run":2,"t_cleanup":3,"name":"x","ntasks":1,
 		"annotations":{"user":{"uri":"local:///x"}},"exception_occurred":true,"exception_severity":0,"exception_type":"exec","exception_note":""}`)
-	got, err := (&Tree{Job: j, Children: []*Tree{{Job: parse(t, `{"id":2,"state":8,"exception_occurred":false}`)}}}).JSON()
+	got, err := (&Tree{Job: j, Children: []*Tree{{Job: parse(t, `{"id":2,"state":8,"exception_occurred":false}`)}}}).JSON(jobid.ID.F58)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,13 +166,13 @@ func TestParseFilter(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"id":1,"state":8,"annotations":{"sched":{"t_estimate":1e300}},"dependencies":["begin-time=1e99"],"waitstatus":65535}`))
-	known := NewFields()
+	known := NewFields(jobid.ID.F58)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		j, err := Parse(data, noon)
 		if err != nil {
 			return
 		}
-		for name := range fields() {
+		for name := range fields(jobid.ID.F58) {
 			if !strings.HasPrefix(name, "user") { // which asks the system
 				_ = outfmt.Text(known.Of(j, name))
 			}

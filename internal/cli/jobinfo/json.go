@@ -7,6 +7,7 @@ import (
 
 	"goflux/internal/message"
 	"goflux/internal/sys/userdb"
+	"goflux/jobid"
 )
 
 // document is a job as flux jobs --json prints it: what is not known is left
@@ -61,7 +62,7 @@ type exception struct {
 }
 
 // document describes the job.
-func (j *Job) document() *document {
+func (j *Job) document(name func(jobid.ID) string) *document {
 	state, _ := j.StateName()
 	status, _ := j.Status()
 	result, _ := j.ResultName()
@@ -74,7 +75,7 @@ func (j *Job) document() *document {
 		Success: j.Success, Result: result, WaitStatus: j.WaitStatus, ID: uint64(j.ID),
 		TSubmit: j.TSubmit, TRemaining: j.Remaining(), State: state,
 		UserName: userdb.Name(j.UserID), UserID: j.UserID, Urgency: j.Urgency,
-		Runtime: j.Runtime(), Status: status, JobID: Name(j.ID), URI: j.shownURI(),
+		Runtime: j.Runtime(), Status: status, JobID: name(j.ID), URI: j.shownURI(),
 		Dependencies: j.Dependencies, Annotations: j.annotationsWithoutURI(),
 		Exception: map[string]bool{"occurred": false},
 	}
@@ -126,22 +127,22 @@ type Tree struct {
 	Children []*Tree
 }
 
-func (t *Tree) document() *document {
-	d := t.Job.document()
+func (t *Tree) document(name func(jobid.ID) string) *document {
+	d := t.Job.document(name)
 	for _, c := range t.Children {
-		d.Jobs = append(d.Jobs, c.document())
+		d.Jobs = append(d.Jobs, c.document(name))
 	}
 	return d
 }
 
-// JSON is one job as an object.
-func (t *Tree) JSON() (string, error) { return spaced(t.document()) }
+// JSON is one job as an object; name is how ids are shown.
+func (t *Tree) JSON(name func(jobid.ID) string) (string, error) { return spaced(t.document(name)) }
 
 // ListJSON is jobs as an object with the member jobs.
-func ListJSON(list []*Tree) (string, error) {
+func ListJSON(list []*Tree, name func(jobid.ID) string) (string, error) {
 	docs := make([]*document, len(list))
 	for i, t := range list {
-		docs[i] = t.document()
+		docs[i] = t.document(name)
 	}
 	return spaced(map[string]any{"jobs": docs})
 }
