@@ -24,7 +24,7 @@ const (
 
 // Flags of kvs.commit and its operations.
 const (
-	kvsSync   = 2
+	kvsSync   = 4
 	kvsAppend = 32
 )
 

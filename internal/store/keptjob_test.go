@@ -5,7 +5,9 @@ package store
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"slices"
+	"syscall"
 	"testing"
 )
 
@@ -135,4 +137,21 @@ func TestTruncateTakesJobsThatNobodyHas(t *testing.T) {
 	if r := recovered(t, s); len(r.Jobs) != 1 || len(r.Damaged) != 0 {
 		t.Errorf("recovered %+v", r)
 	}
+}
+
+func TestRemove(t *testing.T) {
+	path := tempPath(t)
+	s := open(t, path, Options{})
+	wantErrno(t, Remove(path), syscall.EBUSY)
+	_ = s.Close()
+	if err := os.WriteFile(path, []byte("this is no database, for certain"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path, Options{}); err == nil {
+		t.Fatal("opened what is no database")
+	}
+	if err := Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	open(t, path, Options{})
 }

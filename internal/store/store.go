@@ -28,8 +28,6 @@ type Options struct {
 	// Lasting is for a statedir that outlives the instance: commits survive
 	// power loss. Otherwise they survive the process only.
 	Lasting bool
-	// Truncate removes an existing file first.
-	Truncate bool
 	// MaxCheckpoints is how many checkpoints are kept; 0 is DefaultCheckpoints.
 	MaxCheckpoints int
 	// Hook, for tests, is called around each transaction with "begin",
@@ -109,14 +107,8 @@ func Open(path string, opt Options) (*Store, error) {
 }
 
 func (s *Store) open() error {
-	if s.opt.Truncate {
-		for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
-			if err := os.Remove(s.path + suffix); err != nil && !os.IsNotExist(err) {
-				return fmt.Errorf("truncating %s: %w", s.path, err)
-			}
-		}
-	}
-	if err := s.takeLock(); err != nil {
+	var err error
+	if s.lock, err = takeLock(s.path); err != nil {
 		return err
 	}
 	// SQLite would make the file for everyone to read.
@@ -281,16 +273,30 @@ func (s *Store) closeConns() error {
 
 // takeLock keeps a second broker out. The lock is on a file of its own: a
 // descriptor of the database closed here would drop SQLite's locks.
-func (s *Store) takeLock() error {
-	f, err := os.OpenFile(s.path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+func takeLock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
-		return message.Errorf(syscall.EBUSY, "%s is in use by another broker", s.path)
+		return nil, message.Errorf(syscall.EBUSY, "%s is in use by another broker", path)
 	}
-	s.lock = f
+	return f, nil
+}
+
+// Remove deletes the database at path, damaged or not. EBUSY when it is open.
+func Remove(path string) error {
+	lock, err := takeLock(path)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		if err := os.Remove(path + suffix); err != nil && !os.IsNotExist(err) {
+			return fmt.Errorf("removing %s: %w", path, err)
+		}
+	}
 	return nil
 }
 

@@ -55,22 +55,22 @@ func (o *options) set(name, value string) error {
 	switch name {
 	case "journal_mode":
 		if !slices.Contains(journalModes, value) {
-			return message.Errorf(syscall.EINVAL, "content-sqlite: invalid journal_mode %q", value)
+			return message.Errorf(syscall.EINVAL, "Invalid argument: journal_mode %q is none of %s", value, strings.Join(journalModes, ", "))
 		}
 		o.journal = value
 	case "synchronous":
 		if !slices.Contains(syncModes, value) {
-			return message.Errorf(syscall.EINVAL, "content-sqlite: invalid synchronous %q", value)
+			return message.Errorf(syscall.EINVAL, "Invalid argument: synchronous %q is none of %s", value, strings.Join(syncModes, ", "))
 		}
 		o.synchronous = value
 	case "max_checkpoints":
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 1 {
-			return message.Errorf(syscall.EINVAL, "content-sqlite: invalid max_checkpoints %q", value)
+			return message.Errorf(syscall.EINVAL, "Invalid argument: max_checkpoints %q is no number above 0", value)
 		}
 		o.maxCheckpoints = n
 	default:
-		return message.Errorf(syscall.EINVAL, "content-sqlite: unknown module option: %q", name)
+		return message.Errorf(syscall.EINVAL, "Invalid argument: unknown module option: %q", name)
 	}
 	return nil
 }

@@ -59,6 +59,12 @@ func newBacking(h service.Host, args []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if path, ok := h.Shared("store.path").(string); ok && opt.truncate {
+		// Before it is opened: that may be what cannot be done.
+		if err := store.Remove(path); err != nil && message.Errno(err) != syscall.EBUSY {
+			return nil, err
+		}
+	}
 	st, ok := h.Shared("store").(*store.Store)
 	if !ok {
 		return nil, message.Errorf(syscall.EIO, "content-sqlite: the database could not be opened")

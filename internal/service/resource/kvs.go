@@ -18,18 +18,11 @@ const (
 	keyCheckpoint = "checkpoint.resource"
 )
 
-// Flags of KVS operations and transactions, as on the wire.
-const (
-	kvsAppend = 32
-	kvsSync   = 4
-)
+// kvsAppend is a flag of KVS operations, as on the wire.
+const kvsAppend = 32
 
 // kvs is the part of the key-value store's protocol that is needed here.
-type kvs struct {
-	h service.Host
-	// unsynced is set when there is no backing store to synchronise with.
-	unsynced bool
-}
+type kvs struct{ h service.Host }
 
 func kvsPut(key string, data []byte) rpc.KVSOp {
 	return rpc.KVSOp{Key: key, Dirent: rpc.KVSDirent{JSON: treeobj.JSON{Object: treeobj.Val{Data: data}}, Given: true}}
@@ -69,27 +62,11 @@ func decodeValue(m *message.Message) ([]byte, error) {
 	return val.Data, nil
 }
 
-// commit carries out ops, all or none, and calls fn when they are durable.
-// Without a backing store nothing can be, and fn is called when they are done.
+// commit carries out ops, all or none, and calls fn when they are as durable as
+// the instance is: that is what the KVS answers, without being asked for a
+// checkpoint.
 func (k *kvs) commit(ops []rpc.KVSOp, fn func(error)) {
-	if k.unsynced {
-		k.send(ops, 0, fn)
-		return
-	}
-	k.send(ops, kvsSync, func(err error) {
-		if err == nil || message.Errno(err) != syscall.ENOSYS {
-			fn(err)
-			return
-		}
-		k.send(ops, 0, func(err error) {
-			k.unsynced = err == nil
-			fn(err)
-		})
-	})
-}
-
-func (k *kvs) send(ops []rpc.KVSOp, flags int, fn func(error)) {
 	k.h.Request(service.Request{
-		Topic: "kvs.commit", NodeID: message.NodeAny, Payload: &rpc.KVSCommit{Namespace: "primary", Flags: flags, Ops: ops},
+		Topic: "kvs.commit", NodeID: message.NodeAny, Payload: &rpc.KVSCommit{Namespace: "primary", Ops: ops},
 	}, func(m *message.Message) { fn(m.Err()) })
 }
