@@ -38,7 +38,6 @@ type extern struct {
 	muted     bool // it takes no more requests
 	deferred  bool
 	held      []*message.Message
-	failure   error
 	contacted map[contact]struct{}
 }
 
@@ -220,43 +219,46 @@ func (m *extern) note(msg *message.Message) {
 
 // status takes what the module reports about itself.
 func (m *extern) status(s ModState, errnum int) {
-	m.mu.Lock()
-	switch s {
-	case ModFinalizing:
-		m.muted = true
-	case ModExited:
+	switch {
+	case s == ModExited:
+		var failure error
 		if errnum != 0 {
-			m.failure = syscall.Errno(errnum)
+			failure = syscall.Errno(errnum)
 		}
+		m.end(failure)
+		return
+	case s == ModFinalizing:
+		m.mu.Lock()
+		m.muted = true
+		m.mu.Unlock()
 	}
-	m.mu.Unlock()
-	if s > m.State() && s != ModExited {
+	if s > m.State() {
 		m.state.Store(int32(s))
 		if s == ModRunning {
 			m.onState(m, ModRunning, nil)
 		}
 	}
-	if s == ModExited {
-		m.state.Store(int32(ModExited))
-	}
 }
 
-// wait reports the module's end when its program has ended and all that it had
-// sent has been read.
+// wait ends the module when its program has ended, if it has not reported its
+// end: all that it had sent has been read then.
 func (m *extern) wait(read <-chan struct{}) {
 	_ = m.cmd.Wait() // the state tells all
 	<-read
 	m.stream.Close()
-	reported := m.State() == ModExited
+	m.end(m.exitError())
+}
+
+// end reports the module's end, the first time.
+func (m *extern) end(failure error) {
+	if m.state.Swap(int32(ModExited)) == int32(ModExited) {
+		return
+	}
 	m.mu.Lock()
-	failure := m.failure
+	m.muted = true
 	contacted := m.contacted
 	m.contacted = map[contact]struct{}{}
 	m.mu.Unlock()
-	if err := m.exitError(reported); err != nil {
-		failure = err
-	}
-	m.state.Store(int32(ModExited))
 	m.b.router.Detach(m.uuid)
 	for _, req := range m.track.Drain() {
 		m.b.router.respond(req.ErrorResponse(message.Errorf(syscall.EHOSTUNREACH, "module disconnect")))
@@ -265,19 +267,16 @@ func (m *extern) wait(read <-chan struct{}) {
 	m.onState(m, ModExited, failure)
 }
 
-// exitError is what a program's end tells besides what the module reported.
-func (m *extern) exitError(reported bool) error {
+// exitError is what the end of a program tells that has not reported it.
+func (m *extern) exitError() error {
 	st := m.cmd.ProcessState
 	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		return message.Errorf(syscall.EINVAL, "loader (%s) killed by %s", m.loader, signalName(ws.Signal()))
 	}
-	switch code := st.ExitCode(); {
-	case code != 0:
+	if code := st.ExitCode(); code != 0 {
 		return message.Errorf(syscall.EINVAL, "loader (%s) exited with exit code %d", m.loader, code)
-	case !reported:
-		return message.Errorf(syscall.EINVAL, "loader (%s) exited with exit code 0 but did not report module status", m.loader)
 	}
-	return nil
+	return message.Errorf(syscall.EINVAL, "loader (%s) exited with exit code 0 but did not report module status", m.loader)
 }
 
 func signalName(s syscall.Signal) string {

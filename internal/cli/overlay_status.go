@@ -204,7 +204,7 @@ func (w *statusWalk) name(rank uint32) string {
 	case !w.highlight.Intersects(ranksOf(w.subtree(rank))):
 		return text
 	case w.color:
-		return ansiBold + ansiBlue + text + ansiReset
+		return paint("\x1b[01;34m", text) // bold blue
 	}
 	return "<<" + text + ">>"
 }

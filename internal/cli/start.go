@@ -72,11 +72,12 @@ func newStart(a *app) *cobra.Command {
 	return c
 }
 
-// level is the value of --verbose: given again it counts, with a value it is set.
+// level is the value of --verbose: given again it counts, with a value, which
+// only the long option takes, it is set.
 type level int
 
 func (l *level) String() string { return fmt.Sprint(int(*l)) }
-func (l *level) Type() string   { return "level" }
+func (l *level) Type() string   { return "count" }
 func (l *level) Set(s string) error {
 	if s == "+1" {
 		*l++

@@ -5,6 +5,7 @@ package daemon
 import (
 	"context"
 	"os"
+	"os/exec"
 	"slices"
 
 	"goflux/internal/config"
@@ -42,8 +43,12 @@ func (i instance) RPC(ctx context.Context, topic string, req, resp any) error {
 }
 
 // useInside has this process run what the default rc1 and rc3 do, without
-// starting others.
+// starting others; unless the shell that should run it is not there, which must
+// be noticed.
 func (l *driver) useInside() {
+	if _, err := exec.LookPath(shell()); err != nil {
+		return
+	}
 	for name, line := range map[lifecycle.Phase]string{lifecycle.RC1: install.RC1, lifecycle.RC3: install.RC3} {
 		p := l.phases[name]
 		if p == nil || len(p.commands) != 1 || p.commands[0].text != line {

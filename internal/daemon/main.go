@@ -154,9 +154,10 @@ func (d *daemon) directories() error {
 	}
 	d.cleanups = append(d.cleanups, remove)
 	rundir, _ := d.attrs.Get("rundir")
-	if err := prepareRundir(rundir); err != nil {
+	if remove, err = prepareRundir(rundir); err != nil {
 		return err
 	}
+	d.cleanups = append(d.cleanups, remove)
 	if d.boot.Rank == 0 {
 		if remove, err = directory(d.attrs, "statedir", orElse(tmp, "/var/tmp")); err != nil {
 			return err

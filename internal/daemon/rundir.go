@@ -88,22 +88,24 @@ func checkDirectory(path string) error {
 }
 
 // prepareRundir checks that sockets fit in the rundir, and puts a link to flux
-// there by which a remote side finds it.
-func prepareRundir(path string) error {
+// there by which a remote side finds it. The broker that made it removes it.
+func prepareRundir(path string) (cleanup func(), err error) {
 	if limit := maxSocketPath - len("/local-9999"); len(path) > limit {
-		return fmt.Errorf("rundir length of %d bytes exceeds max %d to allow for AF_UNIX socket creation", len(path), limit)
+		return nil, fmt.Errorf("rundir length of %d bytes exceeds max %d to allow for AF_UNIX socket creation", len(path), limit)
 	}
 	bin := filepath.Join(path, "bin")
 	if err := os.Mkdir(bin, 0o755); err != nil {
-		if os.IsExist(err) {
-			return nil
+		if os.IsExist(err) { // of another broker on this host
+			return func() {}, nil
 		}
-		return err
+		return nil, err
 	}
-	if err := os.Symlink(install.Flux(), filepath.Join(bin, "flux")); err != nil && !os.IsExist(err) {
-		return err
+	cleanup = func() { _ = os.RemoveAll(bin) } // at exit there is nobody to tell
+	if err := os.Symlink(install.Flux(), filepath.Join(bin, "flux")); err != nil {
+		cleanup()
+		return nil, err
 	}
-	return nil
+	return cleanup, nil
 }
 
 // localURI sets where clients connect.
