@@ -47,6 +47,9 @@ func newAlloc(a *app) *cobra.Command {
 }
 
 func (a *app) alloc(s *nestSubmission, args []string) error {
+	if s.problem != nil {
+		return badSubmission(s.problem)
+	}
 	n := s.args(args)
 	if s.bg && len(args) == 0 {
 		n.BrokerOptions = append(n.BrokerOptions, "-Sbroker.rc2_none=1")

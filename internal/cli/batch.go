@@ -77,6 +77,9 @@ func (s *nestSubmission) batchFlags(fs *pflag.FlagSet) {
 }
 
 func (a *app) batch(s *nestSubmission, script string, args []string) error {
+	if s.problem != nil {
+		return badSubmission(s.problem)
+	}
 	if s.wrap {
 		script = "#!/bin/sh\n" + script
 	}

@@ -37,7 +37,7 @@ func newRun(a *app) *cobra.Command {
 }
 
 func (a *app) runJob(s *submission) error {
-	j, err := s.Jobspec(a.jobSystem())
+	j, err := s.jobspec(&s.Args, a.jobSystem())
 	if err != nil {
 		return badSubmission(err)
 	}

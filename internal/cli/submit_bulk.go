@@ -30,7 +30,7 @@ type job struct {
 
 // newJob makes the job that args describe.
 func (a *app) newJob(s *submission, args jobargs.Submission, label string) (*job, error) {
-	spec, err := args.Jobspec(a.jobSystem())
+	spec, err := s.jobspec(&args.Args, a.jobSystem())
 	return &job{spec: spec, label: label, args: args}, err
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"goflux/internal/cli/datetime"
 	"goflux/internal/cli/jobargs"
+	"goflux/jobspec"
 )
 
 // submission is what the submission commands are told.
@@ -17,6 +18,9 @@ type submission struct {
 	dryRun, quiet bool
 	verbose       int
 	waitEvent     string // of flux run
+	// problem is what is wrong with a value that only looks like a matter of
+	// usage.
+	problem error
 
 	// flux submit and bulksubmit
 	wait, watch, progress, jps bool
@@ -35,7 +39,7 @@ func (s *submission) commonFlags(fs *pflag.FlagSet) {
 	fs.Var(&prefixed{list: &s.Dependency}, "dependency", "Start only after dependency `URI` (repeatable)")
 	fs.StringArrayVar(&s.Requires, "requires", nil, "Run only where `CONSTRAINT` holds (repeatable)")
 	hidden(fs, "require", fs.Lookup("requires").Value)
-	fs.Var(&prefixed{list: &s.Dependency, convert: beginTime}, "begin-time", "Start only after `+FSD|TIME`")
+	fs.Var(&prefixed{list: &s.Dependency, convert: s.beginTime}, "begin-time", "Start only after `+FSD|TIME`")
 	fs.Var(&prefixed{list: &s.Env}, "env", "Apply `RULE` to the job's environment (repeatable)")
 	fs.Var(&prefixed{list: &s.Env, prefix: "-"}, "env-remove", "Keep variables that match `PATTERN` away from the job (repeatable)")
 	fs.Var(&prefixed{list: &s.Env, prefix: "^"}, "env-file", "Apply the environment rules in `FILE` (repeatable)")
@@ -93,15 +97,12 @@ func hidden(fs *pflag.FlagSet, name string, value pflag.Value) {
 type prefixed struct {
 	list    *[]string
 	prefix  string
-	convert func(string) (string, error)
+	convert func(string) string
 }
 
 func (p *prefixed) Set(s string) error {
 	if p.convert != nil {
-		var err error
-		if s, err = p.convert(s); err != nil {
-			return err
-		}
+		s = p.convert(s)
 	}
 	*p.list = append(*p.list, p.prefix+s)
 	return nil
@@ -111,10 +112,18 @@ func (p *prefixed) String() string { return "" }
 func (p *prefixed) Type() string   { return "string" }
 
 // beginTime makes a dependency of a time.
-func beginTime(s string) (string, error) {
-	t, err := datetime.Parse(s, time.Now())
+func (s *submission) beginTime(text string) string {
+	t, err := datetime.Parse(text, time.Now())
 	if err != nil {
-		return "", err
+		s.problem = err
 	}
-	return "begin-time:" + datetime.Timestamp(t), nil
+	return "begin-time:" + datetime.Timestamp(t)
+}
+
+// jobspec makes the jobspec of the job that args describe.
+func (s *submission) jobspec(args *jobargs.Args, sys *jobargs.System) (*jobspec.Jobspec, error) {
+	if s.problem != nil {
+		return nil, s.problem
+	}
+	return args.Jobspec(sys)
 }

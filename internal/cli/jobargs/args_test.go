@@ -118,6 +118,7 @@ func TestErrors(t *testing.T) {
 		"must specify node or core count with per_resource":             {TasksPerCore: "1"},
 		"invalid Flux standard duration":                                {TimeLimit: "00:30"},
 		"--signal=FOO: signal 'FOO' is invalid":                         {Signal: "FOO"},
+		"--signal=-1: signal must be > 0":                               {Signal: "-1"},
 		"--signal=@x: invalid Flux standard duration":                   {Signal: "@x"},
 		"Invalid dependency URI \"1:x\"":                                {Dependency: []string{"1:x"}},
 		"--requires='a&'":                                               {Requires: []string{"a&"}},

@@ -4,6 +4,7 @@ package jobargs
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -22,6 +23,9 @@ func parseSignal(arg string) (warning, error) {
 	w := warning{Signum: int(syscall.SIGUSR1), TimeLeft: 60}
 	name, before, _ := strings.Cut(arg, "@")
 	if name != "" {
+		if n, err := strconv.Atoi(name); err == nil && n <= 0 {
+			return w, fmt.Errorf("--signal=%s: signal must be > 0", arg)
+		}
 		n, ok := signame.Parse(name)
 		if !ok {
 			return w, fmt.Errorf("--signal=%s: signal '%s' is invalid", arg, name)
