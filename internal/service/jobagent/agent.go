@@ -30,7 +30,7 @@ func Registration() *service.Registration {
 			service.Unary("job-agent.kill", service.Owner, (*agent).kill),
 		},
 		New: func(h service.Host, _ []string) (any, error) {
-			a := &agent{h: h, reaper: process.NewReaper(), shells: map[jobid.ID]*shell{}}
+			a := &agent{h: h, reaper: process.NewReaper(), shells: map[jobid.ID]*shell{}, cores: cores(h)}
 			a.adopt()
 			return a, nil
 		},
