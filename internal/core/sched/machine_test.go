@@ -326,7 +326,10 @@ func TestMachineProperty(t *testing.T) {
 			},
 			"forecast": func(t *rapid.T) {
 				before := fmt.Sprint(m.Allocated().Summary(), m.Pending())
-				m.Forecast(1, 8)
+				got, want := m.Forecast(1, 8), plainForecast(m, 1, 8)
+				if !slices.Equal(got, want) {
+					t.Fatalf("forecast %v, want %v", got, want)
+				}
 				if after := fmt.Sprint(m.Allocated().Summary(), m.Pending()); before != after {
 					t.Fatalf("a forecast changed %s to %s", before, after)
 				}

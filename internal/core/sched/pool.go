@@ -3,6 +3,8 @@
 package sched
 
 import (
+	"maps"
+
 	"github.com/tidwall/btree"
 
 	"goflux/idset"
@@ -45,9 +47,10 @@ func newOrder() *btree.BTreeG[*node] {
 	return btree.NewBTreeGOptions(before, btree.Options{NoLocks: true})
 }
 
-// clone returns a copy to try things on.
+// clone returns a copy to try things on, maybe elsewhere.
 func (p *pool) clone() *pool {
 	c := *p
+	c.matches = maps.Clone(p.matches)
 	c.nodes = make(map[uint32]*node, len(p.nodes))
 	c.ready = newOrder()
 	for rank, n := range p.nodes {

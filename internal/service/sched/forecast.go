@@ -3,6 +3,7 @@
 package sched
 
 import (
+	"context"
 	"math"
 	"reflect"
 	"time"
@@ -18,6 +19,9 @@ const (
 	forecastDelay = 500 * time.Millisecond
 	// forecastMost is how many jobs at the head of the queue are told.
 	forecastMost = core.DefaultDepth
+	// forecastShare bounds what forecasts cost: each is followed by a rest of
+	// so many times its duration.
+	forecastShare = 20
 	// estimateStep is by how many seconds an estimate has to change to be told.
 	estimateStep = 1.0
 	// statsWeight is the weight of the newest sample in moving averages.
@@ -29,38 +33,46 @@ func (s *scheduler) planForecast() {
 	switch {
 	case len(s.pending) == 0 || s.m == nil:
 	case s.debug&debugReasonPending != 0:
-		s.forecast() // tests wait for it
+		s.tellShort() // tests wait for it
 	case s.forecastTimer == nil:
-		s.forecastTimer = s.h.After(forecastDelay, func() {
-			s.forecastTimer = nil
-			s.forecast()
-		})
+		s.forecastTimer = s.h.After(max(forecastDelay, s.forecastRest), s.forecast)
 	}
 }
 
-// forecast annotates the jobs at the head of the queue.
+// tellShort tells all that wait, in two words.
+func (s *scheduler) tellShort() {
+	for i, id := range s.m.Queue(s.m.Pending()) {
+		s.annotate(id, map[string]any{"reason_pending": "insufficient resources", "jobs_ahead": i})
+	}
+}
+
+// forecast works out, elsewhere, when the jobs at the head of the queue may
+// start, and then tells them.
 func (s *scheduler) forecast() {
 	if s.m.Pending() == 0 {
+		s.forecastTimer = nil
 		return
 	}
-	s.stats.ForecastPasses++
-	estimates := map[jobid.ID]float64{}
-	short := s.debug&debugReasonPending != 0
-	if !short {
-		for _, e := range s.m.Forecast(s.now(), forecastMost) {
-			estimates[e.ID] = e.At
-		}
+	outlook, now := s.m.Outlook(forecastMost), s.now()
+	var estimates []core.Estimate
+	s.h.Go(func(context.Context) { estimates = outlook.Estimates(now) }, func() {
+		s.forecastRest = time.Duration((s.now() - now) * forecastShare * float64(time.Second))
+		s.forecastTimer = nil
+		s.stats.ForecastPasses++
+		s.tell(estimates)
+	})
+}
+
+// tell annotates the jobs at the head of the queue.
+func (s *scheduler) tell(estimates []core.Estimate) {
+	at := map[jobid.ID]float64{}
+	for _, e := range estimates {
+		at[e.ID] = e.At
 	}
-	for i, id := range s.m.Queue(forecastMost) {
-		p := s.pending[id]
-		if p == nil {
-			continue
+	for _, id := range s.m.Queue(forecastMost) {
+		if p := s.pending[id]; p != nil {
+			s.annotate(id, s.explain(id, p, at))
 		}
-		reason := map[string]any{"reason_pending": "insufficient resources", "jobs_ahead": i}
-		if !short {
-			reason = s.explain(id, p, estimates)
-		}
-		s.annotate(id, p, reason)
 	}
 }
 
@@ -80,7 +92,11 @@ func (s *scheduler) explain(id jobid.ID, p *request, estimates map[jobid.ID]floa
 }
 
 // annotate tells a job what has changed.
-func (s *scheduler) annotate(id jobid.ID, p *request, sched map[string]any) {
+func (s *scheduler) annotate(id jobid.ID, sched map[string]any) {
+	p := s.pending[id]
+	if p == nil {
+		return
+	}
 	news := map[string]any{}
 	for key, value := range sched {
 		if was := p.told[key]; !reflect.DeepEqual(was, value) {

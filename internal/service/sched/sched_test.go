@@ -32,6 +32,7 @@ const oneCore = `{"version":1,"execution":{"R_lite":[{"rank":"%d","children":{"c
 type world struct {
 	acquire *service.Call
 	hello   []rpc.SchedHelloJob
+	early   []service.Request // sent before the hello is over
 	ready   chan rpc.SchedReady
 	raised  chan rpc.JobRaise
 	gone    chan string
@@ -90,6 +91,9 @@ func (w *world) jobManager() *service.Registration {
 				for _, j := range w.hello {
 					c.Respond(j)
 				}
+				for _, r := range w.early {
+					w.request(r)
+				}
 				c.End()
 			}),
 			service.Unary("job-manager.sched-ready", service.Owner, func(w *world, _ *service.Call, r *rpc.SchedReady) (any, error) {
@@ -105,14 +109,18 @@ func (w *world) jobManager() *service.Registration {
 	}
 }
 
-// send makes the job manager send requests, all in one batch.
+// send makes the job manager send requests.
 func (w *world) send(reqs ...service.Request) {
 	w.h.Post(func() {
 		for _, r := range reqs {
-			r.NodeID, r.NoMatchtag = message.NodeAny, true
-			w.h.Request(r, nil)
+			w.request(r)
 		}
 	})
+}
+
+func (w *world) request(r service.Request) {
+	r.NodeID, r.NoMatchtag = message.NodeAny, true
+	w.h.Request(r, nil)
 }
 
 func alloc(id jobid.ID, priority int64, spec string) service.Request {
@@ -237,13 +245,13 @@ func granted(id, rank, core int) string {
 
 func TestAllocAndFree(t *testing.T) {
 	w := newWorld()
+	// What comes in together is served together: by priority, not by arrival.
+	w.early = []service.Request{alloc(1, 16, cores(1, 60)), alloc(2, 16, cores(1, 0)), alloc(3, 20, cores(1, 0))}
 	in := start(t, w, "mode=unlimited")
 	in.decisionsOnly = true
 	if r := receive(t, w.ready); r.Mode != "unlimited" {
 		t.Errorf("%+v", r)
 	}
-	// What comes in together is served together: by priority, not by arrival.
-	w.send(alloc(1, 16, cores(1, 60)), alloc(2, 16, cores(1, 0)), alloc(3, 20, cores(1, 0)))
 	in.answers(granted(3, 0, 0), granted(1, 1, 0), granted(2, 0, 1))
 	w.send(alloc(4, 16, cores(2, 0)), alloc(5, 16, cores(1, 0)), alloc(6, 16, cores(5, 0)))
 	in.expect("sched.resource-status", nil, `{"all":`+twoNodes+`,"down":{"version":1,"execution":{"R_lite":[],"starttime":0.0,"expiration":0.0,"nodelist":[""]}},`+

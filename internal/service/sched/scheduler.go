@@ -4,6 +4,7 @@ package sched
 
 import (
 	"syscall"
+	"time"
 
 	core "goflux/internal/core/sched"
 	"goflux/internal/message"
@@ -34,7 +35,8 @@ type scheduler struct {
 	pending map[jobid.ID]*request
 	debug   int
 
-	forecastTimer service.Timer
+	forecastTimer service.Timer // nil when no forecast is due or under way
+	forecastRest  time.Duration // to wait at least before the next one
 	stats         rpc.SchedStats
 	lastRequest   float64
 }
