@@ -173,7 +173,8 @@ type QueueStart struct {
 	Reason       string `json:"reason,omitzero"`
 }
 
-// QueueStatus answers job-manager.queue-status.
+// QueueStatus answers job-manager.queue-status. Start is false, too, when the
+// queue is started but blocked, by "scheduler" or "parent" (RFC 33).
 type QueueStatus struct {
 	Enable        bool   `json:"enable"`
 	DisableReason string `json:"disable_reason,omitzero"`

@@ -2,7 +2,12 @@
 
 package job
 
-import "sort"
+import (
+	"sort"
+	"syscall"
+
+	"goflux/internal/message"
+)
 
 // Queues are the submission queues: named ones, or a single anonymous one.
 type Queues struct {
@@ -15,8 +20,10 @@ type Queue struct {
 	Name          string `json:"name"`
 	Enabled       bool   `json:"enabled"`
 	DisableReason string `json:"disable_reason,omitzero"`
-	Started       bool   `json:"started"`
+	Started       bool   `json:"-"`
 	StopReason    string `json:"stop_reason,omitzero"`
+	// KeepStarted is Started as it is to be after a restart.
+	KeepStarted bool `json:"started"`
 
 	// Parent is the queue that a virtual queue's jobs are scheduled as part of.
 	Parent string `json:"-"`
@@ -24,7 +31,7 @@ type Queue struct {
 
 // NewQueues returns the anonymous queue, enabled and started.
 func NewQueues() *Queues {
-	return &Queues{anon: &Queue{Enabled: true, Started: true}}
+	return &Queues{anon: &Queue{Enabled: true, Started: true, KeepStarted: true}}
 }
 
 // Configure sets the named queues, keeping those that are there; with none,
@@ -57,6 +64,26 @@ func (q *Queues) Get(name string) *Queue {
 		return q.anon
 	}
 	return q.named[name]
+}
+
+// StopAll stops the queues that are started, but not for good.
+func (q *Queues) StopAll(reason string) {
+	for _, qu := range q.All() {
+		if qu.Started {
+			qu.Started, qu.StopReason = false, reason
+		}
+	}
+}
+
+// Lookup is Get for what a user asks for. EINVAL when there is no such queue.
+func (q *Queues) Lookup(name string) (*Queue, error) {
+	switch qu := q.Get(name); {
+	case qu != nil:
+		return qu, nil
+	case name == "":
+		return nil, message.Errorf(syscall.EINVAL, "a named queue is required")
+	}
+	return nil, message.Errorf(syscall.EINVAL, "'%s' is not a valid queue", name)
 }
 
 // Started reports whether jobs of that queue are scheduled: it and its parent

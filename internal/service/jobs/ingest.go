@@ -272,13 +272,11 @@ func (s *jobs) dependencies(spec *jobspec.Jobspec, userid uint32) ([]job.Depende
 
 // checkQueue refuses a queue that is not there or takes no jobs.
 func (s *jobs) checkQueue(name string) error {
-	q := s.m.Queues().Get(name)
-	switch {
-	case q == nil && name == "":
-		return message.Errorf(syscall.EINVAL, "a named queue is required")
-	case q == nil:
-		return message.Errorf(syscall.EINVAL, "'%s' is not a valid queue", name)
-	case !q.Enabled:
+	q, err := s.m.Queues().Lookup(name)
+	if err != nil {
+		return err
+	}
+	if !q.Enabled {
 		text := "job submission is disabled"
 		if name != "" {
 			text = "job submission to " + name + " is disabled"

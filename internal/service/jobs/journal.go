@@ -172,6 +172,7 @@ func (s *jobs) Disconnect(sender string) {
 	s.journal.streams.Disconnect(sender, nil)
 	s.watch.disconnect(sender, s.endRelay)
 	s.updates.Disconnect(sender, nil)
+	s.statsWatch.Disconnect(sender, nil)
 	if sender == s.sched.sender {
 		s.schedGone(syscall.ECONNRESET)
 	}

@@ -19,7 +19,7 @@ var listMethods = []service.Method{
 	service.Deferred("job-list.list", service.Guests, (*jobs).list),
 	service.Deferred("job-list.list-id", service.Guests, (*jobs).listID),
 	service.Unary("job-list.list-attrs", service.Guests, (*jobs).listAttrs),
-	service.Unary("job-list.job-stats", service.Guests, (*jobs).jobStats),
+	service.Raw("job-list.job-stats", service.Guests, (*jobs).jobStats),
 	service.Unary("job-list.stats-get", service.Guests, (*jobs).listStats),
 }
 
@@ -39,7 +39,7 @@ func checkAttrs(names []string) error {
 // list answers job-list.list: active jobs from memory at once, those that have
 // ended from the store, off the loop.
 func (s *jobs) list(c *service.Call, req *rpc.JobList) {
-	m, err := newMatcher(req.Constraint)
+	m, err := newMatcher(req.Constraint, s.set.policy.Parent)
 	switch {
 	case req.MaxEntries < 0:
 		err = message.Errorf(syscall.EPROTO, "invalid payload: max_entries < 0 not allowed")

@@ -27,7 +27,7 @@ var managerMethods = []service.Method{
 	service.Deferred("job-manager.urgency", service.Guests, (*jobs).urgency),
 	service.Deferred("job-manager.memo", service.Guests, (*jobs).memo),
 	service.Deferred("job-manager.update", service.Guests, (*jobs).update),
-	service.Deferred("job-manager.wait", service.Guests, (*jobs).wait),
+	service.Deferred("job-manager.wait", service.Owner, (*jobs).wait),
 	service.Deferred("job-manager.list", service.Guests, (*jobs).managerList),
 	service.Unary("job-manager.getattr", service.Guests, (*jobs).getAttr),
 	service.Unary("job-manager.jobtap", service.Owner, (*jobs).jobtap),

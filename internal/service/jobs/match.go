@@ -4,6 +4,7 @@ package jobs
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,18 +30,22 @@ func (m matcher) matches(o map[string]any) bool { return m.expr == nil || m.expr
 // their number for each job (RFC 43).
 const maxConstraintHosts = 1024
 
-// operators are the leaves of RFC 43.
+// operators are the leaves of RFC 43, but for queue.
 var operators = constraint.Operators[subject]{
-	"userid": userLeaf, "name": stringLeaf, "queue": stringLeaf,
+	"userid": userLeaf, "name": stringLeaf,
 	"states": maskLeaf, "results": maskLeaf, "hostlist": hostLeaf, "ranks": rankLeaf,
 	"t_submit": timeLeaf, "t_depend": timeLeaf, "t_run": timeLeaf, "t_cleanup": timeLeaf, "t_inactive": timeLeaf,
 }
 
-func newMatcher(raw jsontext.Value) (matcher, error) {
+// newMatcher reads a constraint. parent tells the parents of virtual queues,
+// whose jobs are their parent's, too.
+func newMatcher(raw jsontext.Value, parent func(queue string) string) (matcher, error) {
 	if len(raw) == 0 || string(raw) == "{}" {
 		return matcher{}, nil
 	}
-	e, err := constraint.ParseWith(raw, operators)
+	ops := maps.Clone(operators)
+	ops["queue"] = queueLeaf(parent)
+	e, err := constraint.ParseWith(raw, ops)
 	if err != nil {
 		return matcher{}, message.Errorf(syscall.EPROTO, "invalid payload: invalid constraint object: %v", err)
 	}
@@ -70,6 +75,19 @@ func stringLeaf(op string, values jsontext.Value) (constraint.Leaf[subject], err
 		set[v] = true
 	}
 	return func(s subject) bool { v, ok := s[op].(string); return ok && set[v] }, nil
+}
+
+func queueLeaf(parent func(string) string) func(string, jsontext.Value) (constraint.Leaf[subject], error) {
+	return func(op string, values jsontext.Value) (constraint.Leaf[subject], error) {
+		own, err := stringLeaf(op, values)
+		if err != nil {
+			return nil, err
+		}
+		return func(s subject) bool {
+			name, _ := s[op].(string)
+			return own(s) || name != "" && own(subject{op: parent(name)})
+		}, nil
+	}
 }
 
 // maskLeaf is states and results: names, or masks.

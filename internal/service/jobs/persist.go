@@ -37,6 +37,9 @@ func (s *jobs) restore() error {
 			return fmt.Errorf("stored queues: %w", err)
 		}
 	}
+	if s.set.stopOnRestart && s.maxID > 0 {
+		s.m.Queues().StopAll("Automatically stopped due to restart")
+	}
 	rec, err := s.store.Recover()
 	if err != nil {
 		return err
@@ -83,7 +86,7 @@ func (s *jobs) adopt(j *job.Job) {
 	}
 	s.maxID = max(s.maxID, j.ID)
 	s.m.Restore(j)
-	s.stats.moved(j, j.Facts().Queue)
+	s.stats.moved(&s.records[j.ID].counted, j, j.Facts().Queue)
 }
 
 // rewatch notes again what a restored job waits for.

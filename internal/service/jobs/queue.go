@@ -3,6 +3,7 @@
 package jobs
 
 import (
+	"fmt"
 	"syscall"
 
 	"goflux/internal/core/job"
@@ -29,7 +30,7 @@ func (s *jobs) loadQueues(b []byte) error {
 	}
 	for _, q := range saved {
 		if have := s.m.Queues().Get(q.Name); have != nil {
-			q.Parent = have.Parent
+			q.Parent, q.Started = have.Parent, q.KeepStarted
 			*have = q
 		}
 	}
@@ -41,12 +42,10 @@ func (s *jobs) chosen(name string, all bool) ([]*job.Queue, error) {
 	qs := s.m.Queues()
 	switch {
 	case name != "":
-		if q := qs.Get(name); q != nil {
-			return []*job.Queue{q}, nil
-		}
-		return nil, message.Errorf(syscall.EINVAL, "'%s' is not a valid queue", name)
+		q, err := qs.Lookup(name)
+		return []*job.Queue{q}, err
 	case qs.Named() && !all:
-		return nil, message.Errorf(syscall.EINVAL, "a named queue must be specified, or use --all")
+		return nil, message.Errorf(syscall.EINVAL, "Use --all to apply this command to all queues")
 	}
 	return qs.All(), nil
 }
@@ -81,26 +80,34 @@ func (s *jobs) queueStart(c *service.Call, req *rpc.QueueStart) {
 		if !req.Start {
 			q.StopReason = req.Reason
 		}
+		if !req.NoCheckpoint {
+			q.KeepStarted = req.Start
+		}
 	}
-	if !req.NoCheckpoint {
-		s.saveQueues()
-	}
+	s.saveQueues()
 	s.m.QueuesChanged(s.now())
 	s.reply(c, nil)
 }
 
 func (s *jobs) queueStatus(_ *service.Call, req *rpc.QueueName) (any, error) {
-	q := s.m.Queues().Get(req.Name)
-	if q == nil {
-		if req.Name == "" {
-			return nil, message.Errorf(syscall.EINVAL, "a named queue must be specified")
-		}
-		return nil, message.Errorf(syscall.EINVAL, "'%s' is not a valid queue", req.Name)
+	q, err := s.m.Queues().Lookup(req.Name)
+	if err != nil {
+		return nil, err
 	}
-	return rpc.QueueStatus{
-		Enable: q.Enabled, DisableReason: q.DisableReason, Start: q.Started, StopReason: q.StopReason,
-		Parent: q.Parent,
-	}, nil
+	st := rpc.QueueStatus{Enable: q.Enabled, DisableReason: q.DisableReason, Start: q.Started, StopReason: q.StopReason, Parent: q.Parent}
+	block := func(by, reason string) {
+		if q.Started {
+			st.Blocked = by
+		}
+		st.Start, st.StopReason = false, reason
+	}
+	switch {
+	case s.sched.sender == "":
+		block("scheduler", "Scheduler is offline")
+	case q.Started && !s.m.Queues().Started(q.Name):
+		block("parent", fmt.Sprintf("parent queue '%s' is stopped", q.Parent))
+	}
+	return st, nil
 }
 
 func (s *jobs) queueList(*service.Call, *rpc.Empty) (any, error) {

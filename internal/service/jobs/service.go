@@ -72,6 +72,9 @@ type jobs struct {
 	stats   tallies
 	begins  service.Timer // the next begin-time
 
+	statsWatch service.Streams[struct{}] // job-list.job-stats
+	statsTimer service.Timer
+
 	set      *settings
 	pipeline *pipeline
 	plugins  []*plugin
@@ -89,6 +92,7 @@ type record struct {
 	guest     string            // root of its guest namespace, when it is over
 	namespace bool              // it has a guest namespace
 	stored    bool              // its PutJob is in a batch
+	counted   job.State         // the state it is counted in
 	seqs      map[string]uint64 // of the last request for a stream, by stream
 }
 
@@ -276,7 +280,8 @@ func (s *jobs) recordEvent(e job.Logged) {
 	}
 	s.batch.AppendEvents(id, e.Line)
 	state, queue := j.State, j.Facts().Queue
-	s.stats.moved(j, queue)
+	s.stats.moved(&r.counted, j, queue)
+	s.statsMoved()
 	s.after(func() {
 		s.journal.event(j, e.Entry)
 		s.watch.event(j.ID, "eventlog", e.Line)

@@ -88,7 +88,11 @@ func (s *jobs) ReconfigureAs(name string) error {
 		s.apply(set)
 	case "job-ingest":
 		// a new configuration counts more than what the module was loaded with
-		return s.pipe(ingestArgs{})
+		err := s.pipe(ingestArgs{})
+		if err != nil {
+			s.h.Log().Error("job-ingest: configuration refused", "err", err)
+		}
+		return err
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ package jobs
 import (
 	"sort"
 	"strings"
+	"time"
 
 	"goflux/internal/core/job"
 	"goflux/internal/rpc"
@@ -18,7 +19,6 @@ import (
 type tallies struct {
 	all    tally
 	queues map[string]*tally
-	last   map[jobid.ID]job.State
 	purged int
 }
 
@@ -29,7 +29,7 @@ type tally struct {
 
 func (t *tallies) queue(name string) *tally {
 	if t.queues == nil {
-		t.queues, t.last = map[string]*tally{}, map[jobid.ID]job.State{}
+		t.queues = map[string]*tally{}
 	}
 	if t.queues[name] == nil {
 		t.queues[name] = &tally{}
@@ -37,27 +37,22 @@ func (t *tallies) queue(name string) *tally {
 	return t.queues[name]
 }
 
-// moved notes the state a job is in now.
-func (t *tallies) moved(j *job.Job, queue string) {
-	q := t.queue(queue)
-	old, known := t.last[j.ID]
-	if known && old == j.State {
+// moved notes the state a job is in now; counted is the state it was last
+// counted in, 0 for none.
+func (t *tallies) moved(counted *job.State, j *job.Job, queue string) {
+	if *counted == j.State {
 		return
 	}
-	for _, x := range []*tally{&t.all, q} {
-		if known {
-			x.states[old]--
+	for _, x := range []*tally{&t.all, t.queue(queue)} {
+		if *counted != 0 {
+			x.states[*counted]--
 		}
 		x.states[j.State]++
 		if j.State == job.Inactive {
 			x.results[j.Result()]++
 		}
 	}
-	if j.State == job.Inactive {
-		delete(t.last, j.ID)
-		return
-	}
-	t.last[j.ID] = j.State
+	*counted = j.State
 }
 
 // load sets the counts of ended jobs to what the store has.
@@ -101,10 +96,37 @@ func (x *tally) encode(purged int) map[string]any {
 	}
 }
 
-func (s *jobs) jobStats(c *service.Call, _ *rpc.Empty) (any, error) {
+// jobStats answers job-list.job-stats, again and again for a stream.
+func (s *jobs) jobStats(c *service.Call) {
 	if err := s.public(c); err != nil {
-		return nil, err
+		c.Fail(err)
+		return
 	}
+	s.after(func() {
+		c.Respond(s.encodeStats())
+		if c.Streaming() {
+			s.statsWatch.Add(c, struct{}{})
+		}
+	})
+}
+
+// statsInterval is how often those who follow the statistics hear of changes.
+const statsInterval = 500 * time.Millisecond
+
+// statsMoved tells those who follow the statistics, after a while.
+func (s *jobs) statsMoved() {
+	if s.statsWatch.Len() == 0 || s.statsTimer != nil {
+		return
+	}
+	s.statsTimer = s.h.After(statsInterval, func() {
+		s.statsTimer = nil
+		for st := range s.statsWatch.All() {
+			st.Respond(s.encodeStats())
+		}
+	})
+}
+
+func (s *jobs) encodeStats() map[string]any {
 	out := s.stats.all.encode(s.stats.purged)
 	queues := []map[string]any{}
 	names := make([]string, 0, len(s.stats.queues))
@@ -120,7 +142,7 @@ func (s *jobs) jobStats(c *service.Call, _ *rpc.Empty) (any, error) {
 		queues = append(queues, q)
 	}
 	out["queues"] = queues
-	return out, nil
+	return out
 }
 
 func (s *jobs) listStats(c *service.Call, _ *rpc.Empty) (any, error) {
@@ -133,6 +155,7 @@ func (s *jobs) listStats(c *service.Call, _ *rpc.Empty) (any, error) {
 			"running":  s.m.Count(job.Run) + s.m.Count(job.Cleanup),
 			"inactive": s.stats.inactive(),
 		},
-		"idsync": map[string]int{"lookups": 0, "waits": len(s.pending)},
+		"idsync":         map[string]int{"lookups": 0, "waits": len(s.pending)},
+		"stats_watchers": s.statsWatch.Len(),
 	}, nil
 }

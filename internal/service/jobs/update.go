@@ -55,7 +55,7 @@ func (s *jobs) update(c *service.Call, req *rpc.JobUpdate) {
 		return
 	}
 	ch := &change{call: c, job: j, updates: maps.Clone(req.Updates), spec: j.Jobspec.Clone()}
-	if err := s.prepare(ch); err != nil {
+	if err := s.prepare(ch, req.Updates); err != nil {
 		c.Fail(err)
 		return
 	}
@@ -80,8 +80,8 @@ func (s *jobs) update(c *service.Call, req *rpc.JobUpdate) {
 }
 
 // prepare checks each update and then the request as it would be.
-func (s *jobs) prepare(ch *change) error {
-	for path, v := range ch.updates {
+func (s *jobs) prepare(ch *change, asked map[string]jsontext.Value) error {
+	for path, v := range asked {
 		var err error
 		switch {
 		case path == durationPath && s.plugged(pluginUpdateDuration):
@@ -135,14 +135,14 @@ func (s *jobs) prepareQueue(ch *change, v jsontext.Value) error {
 		return message.Errorf(syscall.EINVAL, "queue is not a string")
 	}
 	old := ch.job.Facts().Queue
-	q := s.m.Queues().Get(name)
+	q, err := s.m.Queues().Lookup(name)
 	switch {
 	case ch.job.State&job.Running != 0:
 		return message.Errorf(syscall.EINVAL, "update of queue for running job not supported")
 	case old == name:
 		return message.Errorf(syscall.EINVAL, "job queue is already set to %s", name)
-	case q == nil || name == "":
-		return message.Errorf(syscall.EINVAL, "'%s' is not a valid queue", name)
+	case err != nil:
+		return err
 	case !q.Enabled:
 		return message.Errorf(syscall.EINVAL, "queue %s is currently disabled", name)
 	}

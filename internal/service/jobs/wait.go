@@ -96,7 +96,7 @@ func (s *jobs) endWait(j *job.Job, r *record) {
 
 // outcome says how a job ended, as flux job wait prints it.
 func outcome(j *job.Job) string {
-	if x := j.Exception; x != nil && !(j.Finished && j.WaitStatus != 0) {
+	if x := j.EndedBy; x != nil {
 		return fmt.Sprintf("Fatal exception type=%s %s", x.Type, x.Note)
 	}
 	ws := syscall.WaitStatus(j.WaitStatus)
