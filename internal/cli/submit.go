@@ -40,18 +40,17 @@ func (a *app) submit(s *submission) error {
 	if err != nil {
 		return badSubmission(err)
 	}
+	c := a.newCopies(s, copies)
+	first, err := c.job(0) // before anything is sent
+	if err != nil {
+		return badSubmission(err)
+	}
 	if s.dryRun {
-		req, err := a.newCopies(s, copies).jobspec(0)
-		if err != nil {
-			return badSubmission(err)
-		}
-		fmt.Fprintln(a.out, req)
+		fmt.Fprintln(a.out, first.spec)
 		return nil
 	}
 	b := &bulk{app: a, sub: s, total: max(len(copies), 1)}
-	return b.run(func(send func(*job) error) error {
-		return a.newCopies(s, copies).each(send)
-	})
+	return b.run(c.each)
 }
 
 // completeWait makes one option of --wait, --wait-event and --watch.
@@ -86,15 +85,6 @@ func (c *copies) each(send func(*job) error) error {
 		}
 	}
 	return nil
-}
-
-// jobspec is that of a copy in print.
-func (c *copies) jobspec(i int) (string, error) {
-	j, err := c.job(i)
-	if err != nil {
-		return "", err
-	}
-	return j.spec.String(), nil
 }
 
 // job makes copy i.

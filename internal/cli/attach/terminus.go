@@ -20,6 +20,9 @@ import (
 // still there.
 const keepAlive = time.Second
 
+// goneMessage is said when the shell that had the terminal is gone.
+const goneMessage = "remote pty disappeared"
+
 // escape is the key that detaches: Ctrl-].
 const escape = 0x1d
 
@@ -147,6 +150,8 @@ func (c *ptyClient) end(err error) {
 		return
 	}
 	switch {
+	case errors.Is(err, syscall.ENOSYS) && c.attached:
+		c.message = goneMessage
 	case errors.Is(err, syscall.ENOSYS):
 		c.message = "No such session"
 	case errors.Is(err, io.EOF):
@@ -226,7 +231,7 @@ func (c *ptyClient) send(m ptyMessage) {
 		}
 		reason := "error writing to remote pty"
 		if errors.Is(err, syscall.ENOSYS) {
-			reason = "remote pty disappeared"
+			reason = goneMessage
 		}
 		c.run.post(func() { c.end(errors.New(reason)) })
 	}()
