@@ -23,6 +23,7 @@ import (
 	"goflux/jobid"
 	"goflux/jobspec"
 	"goflux/rset"
+	"goflux/treeobj"
 )
 
 // TestMain lets the test binary be the shell: shells change directory, take
@@ -54,6 +55,7 @@ type brokers struct {
 	clients  map[string]*peer
 	services map[string]string // RANK/NAME → client
 	streams  map[string]string
+	kvs      map[string]string // JSON by key
 	raised   []rpc.ShellRaise
 	killed   []rpc.JobKill
 	inside   []*message.Message // in the barrier
@@ -229,6 +231,13 @@ func (b *brokers) answer(p *peer, m *message.Message) (any, error) {
 		return struct{}{}, nil
 	case "job-exec.shell-barrier":
 		return b.barrier(m)
+	case "kvs.lookup":
+		var req rpc.KVSLookup
+		_ = m.Decode(&req)
+		if data, ok := b.kvs[req.Key]; ok {
+			return rpc.KVSValue{Val: treeobj.JSON{Object: treeobj.Val{Data: []byte(data)}}}, nil
+		}
+		return nil, syscall.ENOENT
 	case "job-info.update-watch":
 		return nil, syscall.ENODATA
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 
 	"goflux/internal/message"
 )
@@ -17,7 +16,7 @@ import (
 type oom struct {
 	s      *Shell
 	adjust *int
-	cgroup string // directory, "" when its memory is not controlled
+	cgroup cgroup
 	kills  int64
 }
 
@@ -61,40 +60,14 @@ func (o *oom) taskExited(*task) {
 		plural = "s"
 	}
 	o.s.log.errorf("oom", "Memory cgroup out of memory: killed %d task%s on %s.", n-o.kills, plural, o.s.hostname)
-	if b, err := os.ReadFile(o.cgroup + "/memory.peak"); err == nil {
-		if peak, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64); err == nil {
-			o.s.log.errorf("oom", "memory.peak = %s", sizeText(peak))
-		}
+	if peak, ok := o.cgroup.number("memory.peak"); ok {
+		o.s.log.errorf("oom", "memory.peak = %s", sizeText(peak))
 	}
 	o.kills = n
 }
 
 // count is the number of processes that the kernel has killed in the cgroup.
 func (o *oom) count() int64 {
-	if o.cgroup == "" {
-		return 0
-	}
-	b, _ := os.ReadFile(o.cgroup + "/memory.events")
-	for line := range strings.Lines(string(b)) {
-		if text, ok := strings.CutPrefix(line, "oom_kill "); ok {
-			n, _ := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-			return n
-		}
-	}
-	return 0
-}
-
-// ownCgroup is the directory of this process's cgroup (version 2), if the root
-// does not stand for all.
-func ownCgroup() string {
-	b, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(b)) {
-		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok && path != "/" {
-			return "/sys/fs/cgroup" + path
-		}
-	}
-	return ""
+	n, _ := o.cgroup.keyed("memory.events", "oom_kill")
+	return n
 }

@@ -36,6 +36,7 @@ func builtins(s *Shell) []plugin {
 	return []plugin{
 		&tmpdir{s: s},
 		&files{s: s},
+		&stageIn{s: s},
 		s.output,
 		&input{s: s},
 		&affinity{s: s},
@@ -49,6 +50,8 @@ func builtins(s *Shell) []plugin {
 		&limits{s: s},
 		&expiry{s: s},
 		&oom{s: s},
+		&sysmon{s: s},
+		&coprocesses{s: s},
 		&hwloc{s: s},
 		&execServer{s: s},
 		&envExpand{s: s},

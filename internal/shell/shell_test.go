@@ -244,6 +244,12 @@ func TestOptionErrors(t *testing.T) {
 		`{"signal":{"signum":"x"}}`:                        "shell option signal.signum must be an integer",
 		`{"verbose":"much"}`:                               "shell option verbose must be an integer",
 		`{"oom":{"adjust":5000}}`:                          "oom.adjust=5000 is not between -1000 and 1000",
+		`{"stage-in":{"destination":"far:/tmp"}}`:          "stage-in: destination prefix must be local: or global:",
+		`{"stage-in":{"names":"none"}}`:                    "stage-in: archive none: KVS lookup archive.none: No such file or directory",
+		`{"sysmon":{"period":"often"}}`:                    `sysmon: sysmon.period is not a valid FSD: "often"`,
+		`{"coprocess":"x"}`:                                "coprocess: the option must be a non-empty object",
+		`{"coprocess":{"m":{"command":[]}}}`:               "coprocess: m: command must be a non-empty array of strings",
+		`{"coprocess":{"m":{"command":["x"],"rank":"0"}}}`: "coprocess: m: there is no key rank",
 	} {
 		b := newBrokers(t, 1)
 		expect(t, options, b.run(testJob{command: []string{"true"}, options: options}).wait(), []int{1})

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package shell
+
+import (
+	"os"
+	"strconv"
+	"strings"
+)
+
+// cgroup is the directory of a control group (version 2), "" for none.
+type cgroup string
+
+// ownCgroup is this process's.
+func ownCgroup() cgroup {
+	b, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(b)) {
+		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
+			return cgroup("/sys/fs/cgroup" + path)
+		}
+	}
+	return ""
+}
+
+// number reads a file that is one number, false when there is none.
+func (c cgroup) number(file string) (int64, bool) {
+	b, err := os.ReadFile(string(c) + "/" + file)
+	if c == "" || err != nil {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	return n, err == nil
+}
+
+// keyed reads the number after a key, in a file of such lines.
+func (c cgroup) keyed(file, key string) (int64, bool) {
+	b, err := os.ReadFile(string(c) + "/" + file)
+	if c == "" || err != nil {
+		return 0, false
+	}
+	for line := range strings.Lines(string(b)) {
+		if text, ok := strings.CutPrefix(line, key+" "); ok {
+			n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+			return n, err == nil
+		}
+	}
+	return 0, false
+}
