@@ -11,7 +11,6 @@ import (
 	"goflux/internal/rpc"
 	"goflux/internal/service"
 	"goflux/internal/store"
-	"goflux/jobid"
 )
 
 // tallies counts jobs by state and result, for all and for each queue. Active
