@@ -13,6 +13,7 @@ import (
 
 	"goflux/fsd"
 	"goflux/hostlist"
+	"goflux/idset"
 	"goflux/internal/config"
 	"goflux/internal/message"
 	"goflux/internal/service"
@@ -83,7 +84,13 @@ func readConfig(h service.Host) (*options, error) {
 	scheduling, _ := s.String("scheduling")
 	entries, configured := s.Array("config")
 	verify, verifySet := s.Any("verify")
-	o.exclude, _ = s.String("exclude")
+	if text, ok := s.String("exclude"); ok {
+		o.exclude = text
+		_, ranks := idset.Parse(text)
+		if _, hosts := hostlist.Parse(text); ranks != nil && hosts != nil {
+			s.Fail("exclude", "%q is neither an idset nor a hostlist: %v", text, hosts)
+		}
+	}
 	o.norestrict, _ = s.Bool("norestrict")
 	o.noverify, _ = s.Bool("noverify")
 	s.Bool("no-update-watch") // of use in flux-core's own tests alone
