@@ -66,14 +66,14 @@ func Run(opt Options) (int, error) {
 	if err := s.initPMI(); err != nil {
 		return 1, err
 	}
+	for rank := range opt.Size {
+		s.brokers = append(s.brokers, &process{rank: rank})
+	}
 	var err error
 	if s.server, err = listen(s, filepath.Join(opt.Rundir, "start")); err != nil {
 		return 1, err
 	}
 	defer s.server.close()
-	for rank := range opt.Size {
-		s.brokers = append(s.brokers, &process{rank: rank})
-	}
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
