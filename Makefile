@@ -56,12 +56,12 @@ vulncheck: $(GOVULNCHECK)
 # Packages with goroutines, locks or work off their loop, in code or tests, go
 # under the race detector; test/ drives built programs and bench/ measures.
 race:
-	CGO_ENABLED=1 $(GO) test -race -timeout 10m $$(grep -rlE --include='*.go' \
+	CGO_ENABLED=1 $(GO) test -race -timeout 6m $$(grep -rlE --include='*.go' \
 	  '^[[:space:]]*go [a-zA-Z_.]+\(|\.Go\(|"sync(/atomic)?"' ./*/ | grep -vE '^\./(build|test|bench)/' | xargs dirname | sort -u)
 
 # Programs are built and run by some tests, which go test's cache cannot know.
 test:
-	$(GO) test -count=1 -timeout 10m ./...
+	$(GO) test -count=1 -timeout 8m ./...
 
 bench: build
 	@$(GO) run ./bench $(BENCH)
