@@ -150,6 +150,8 @@ internal/shell/... -> internal/rpc : whose requests are here
 internal/shell/... -> internal/pmi : for the tasks
 internal/shell/... -> internal/sys/... : processes, affinity, ptys
 internal/shell/... -> internal/install : its initrc
+internal/shell/... -> internal/fileref : files that come with the job
+internal/shell/... -> internal/kvstree : and archives, whose blobs are in the content store
 internal/shell/... -> VALUE : R, jobspec, taskmap
 internal/shell/... -> JSON : options and output entries
 internal/shell/... -> github.com/yuin/gopher-lua/... : initrc.lua
@@ -160,9 +162,6 @@ flux -> internal/rpc : typed helpers for jobs and KVS
 flux -> VALUE : what those return
 flux -> JSON : what they pass on
 
-internal/kvstree -> flux : a client that reads and writes the KVS blob by blob
-internal/kvstree -> internal/message : errors keep their errno
-internal/kvstree -> VALUE : tree objects
 
 internal/fileref -> internal/message : errors keep their errno
 internal/fileref -> VALUE : blobrefs
