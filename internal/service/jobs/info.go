@@ -326,7 +326,7 @@ func (w *watchers) ended(id jobid.ID) {
 		case st.State.pumping:
 			st.State.final = true
 		case st.State.relay != nil && !st.State.beside: // the KVS says when it is over
-		case st.State.key.path != "eventlog" && !st.State.seen:
+		case st.State.beside && !st.State.seen:
 			w.finish(st, syscall.ENOENT)
 		default:
 			w.finish(st, nil)

@@ -86,7 +86,7 @@ func (s *jobs) relay(st *service.Stream[*watching], lookup rpc.KVSLookup) {
 		}
 		if err := m.Err(); err != nil {
 			if !st.State.beside {
-				s.watch.finish(st, relayError(err))
+				s.watch.finish(st, st.State.relayError(err))
 			}
 			return
 		}
@@ -107,12 +107,16 @@ func (s *jobs) relay(st *service.Stream[*watching], lookup rpc.KVSLookup) {
 	})
 }
 
-// relayError turns the end of a namespace into the end of the log.
-func relayError(err error) error {
-	if message.Errno(err) == syscall.EOPNOTSUPP {
-		return syscall.ENODATA
+// relayError turns the end of a namespace into the end of the log, or, when
+// nothing ever was there, into that.
+func (w *watching) relayError(err error) error {
+	switch {
+	case message.Errno(err) != syscall.EOPNOTSUPP:
+		return err
+	case !w.seen:
+		return syscall.ENOENT
 	}
-	return err
+	return syscall.ENODATA
 }
 
 // endRelay ends the watch in the KVS that stands for st.
