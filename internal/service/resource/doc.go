@@ -11,7 +11,7 @@
 //
 // Durable state is in the KVS, where RFC 44 and people's tools look for it:
 // resource.R, resource.eventlog and checkpoint.resource. Events that matter
-// after a restart are committed, synchronised, before anybody is told of them
+// after a restart are committed before anybody is told of them
 // or the request that caused them is answered (write, then act); what has come
 // in while a commit was under way is one commit.
 //
