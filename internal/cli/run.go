@@ -57,6 +57,7 @@ func (a *app) runJob(s *submission) error {
 		fmt.Fprintf(a.err, "jobid: %s\n", f58(id))
 	}
 	o := attach.Defaults(id, f58(id))
+	o.New = true
 	o.LabelIO = s.LabelIO
 	o.ShowEvents = s.verbose > 1
 	o.ShowExec = s.verbose > 2

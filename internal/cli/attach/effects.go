@@ -23,6 +23,8 @@ type Effects interface {
 	// ends that.
 	ReadStdin()
 	StopStdin()
+	// StdinWaits tells whether there is standard input at this moment.
+	StdinWaits() bool
 	Kill(signum int)
 	Cancel(note string)
 	// CatchSuspend has SIGTSTP come to Session.Signal, or suspend as usual.

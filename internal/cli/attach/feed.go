@@ -73,6 +73,11 @@ func (in *stdinReader) deliver(r *runner, data []byte) {
 	}
 }
 
+// StdinWaits implements Effects. A person at a terminal has more time.
+func (r *runner) StdinWaits() bool {
+	return !tty.IsTerminal(r.streams.In) && tty.Waiting(r.streams.In) > 0
+}
+
 // StopStdin implements Effects.
 func (r *runner) StopStdin() {
 	if r.stdin == nil {

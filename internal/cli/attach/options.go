@@ -27,7 +27,10 @@ type Options struct {
 	ReadOnly bool
 	// StdinRanks are the tasks that get standard input, an idset or AllRanks.
 	StdinRanks string
-	Tail       int
+	// New is a job of this moment: that it ends before it could take standard
+	// input is no error, as it is for a job that had ended already.
+	New  bool
+	Tail int
 	// WaitEvent ends the session when it is in the job's event log.
 	WaitEvent string
 	// QueueInterval is how often a pending job's queue is looked at.

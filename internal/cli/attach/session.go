@@ -97,6 +97,9 @@ func (s *Session) End(path string, err error) {
 func (s *Session) close(path string) {
 	delete(s.logs, path)
 	if len(s.logs) == 0 {
+		if s.stdin.lost {
+			s.failStdin()
+		}
 		s.done = true
 		s.fx.StopStdin()
 	}

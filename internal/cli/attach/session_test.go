@@ -45,6 +45,7 @@ func (p *play) Watch(path string, sentinel bool) {
 }
 func (p *play) Unwatch(path string)     { p.note("unwatch %s", path) }
 func (p *play) ReadStdin()              { p.note("read stdin") }
+func (p *play) StdinWaits() bool        { p.note("look at stdin"); return true }
 func (p *play) StopStdin()              { p.note("stop stdin") }
 func (p *play) Kill(signum int)         { p.note("kill %d", signum) }
 func (p *play) Cancel(note string)      { p.note("cancel %s", note) }
@@ -220,6 +221,26 @@ func TestStdinErrors(t *testing.T) {
 			t.Errorf("%s: done is %v", name, p.Done())
 		} else if c.failure != "" {
 			p.result(t, 1, c.failure)
+		}
+	}
+}
+
+func TestStdinOfEndedJob(t *testing.T) {
+	for _, justMade := range []bool{false, true} {
+		p := newPlay(func(o *Options) { o.New = justMade })
+		p.entries(t, mainLog, start).entries(t, mainLog, `102 finish {"status":0}`)
+		p.entries(t, execLog, shellStart)
+		if justMade {
+			p.Stdin([]byte("x"))
+			p.Sent(syscall.ENOSYS)
+		}
+		for _, log := range []string{mainLog, execLog, outputLog} {
+			p.End(log, nil)
+		}
+		if justMade {
+			p.result(t, 0, "")
+		} else {
+			p.result(t, 1, "stdin not accepted by job")
 		}
 	}
 }

@@ -17,12 +17,17 @@ type stdinState struct {
 	ranks   string
 	sent    bool // data, not only its end
 	started bool
+	lost    bool // the job has ended, and there was some
 }
 
 // startStdin begins to read standard input, unless only some tasks are to get
 // it: then shell.start, which tells what tasks there are, is waited for.
 func (s *Session) startStdin() {
 	if s.ReadOnly || s.stdin.started || s.fatal {
+		return
+	}
+	if s.finished && !s.New {
+		s.stdin.lost = s.fx.StdinWaits()
 		return
 	}
 	s.stdin.started = true
@@ -45,7 +50,7 @@ func (s *Session) Sent(err error) {
 	case err == nil:
 	case errors.Is(err, syscall.ENOSYS):
 		if s.stdin.sent && !s.finished && !s.fatal {
-			s.fail("stdin not accepted by job")
+			s.failStdin()
 		}
 		s.fx.StopStdin()
 	case errors.Is(err, syscall.ENOSPC), s.finished, s.fatal:
@@ -54,6 +59,8 @@ func (s *Session) Sent(err error) {
 		s.fail("stdin: %s", flux.ErrorText(err))
 	}
 }
+
+func (s *Session) failStdin() { s.fail("stdin not accepted by job") }
 
 // closeOtherStdin ends the standard input of the tasks that --stdin-ranks does
 // not name.

@@ -43,6 +43,15 @@ func WaitReadable(f *os.File) error {
 	}
 }
 
+// Waiting is how many bytes could be read from f at once, as far as it can tell.
+func Waiting(f *os.File) int {
+	n, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCINQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // Foreground tells whether the terminal f is this process group's.
 func Foreground(f *os.File) bool {
 	pgrp, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP)
