@@ -379,8 +379,15 @@ type JobList struct {
 	MaxEntries int            `json:"max_entries"`
 	Attrs      []string       `json:"attrs"`
 	Since      float64        `json:"since,omitzero"`
-	Name       string         `json:"name,omitzero"`
 	Constraint jsontext.Value `json:"constraint,omitempty"`
+
+	// What clients asked for before there were constraints, and still do: all
+	// that are given must hold. States and results are masks, 0 for any.
+	UserID  *int64 `json:"userid,omitempty"`
+	States  int    `json:"states,omitzero"`
+	Results int    `json:"results,omitzero"`
+	Name    string `json:"name,omitzero"`
+	Queue   string `json:"queue,omitzero"`
 }
 
 // JobListID is job-list.list-id (RFC 43); with State it waits for that state.

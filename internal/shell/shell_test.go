@@ -285,7 +285,7 @@ func TestExitTimeout(t *testing.T) {
 
 func TestLostShell(t *testing.T) {
 	b := newBrokers(t, 2)
-	r := b.run(testJob{command: sh("test $FLUX_TASK_RANK = 0 && exit 0; exec sleep 1000"), tasks: 2, options: `{"exit-timeout":"none"}`})
+	r := b.run(testJob{command: sh("test $FLUX_TASK_RANK = 0 && exit 0; while kill -0 $PPID; do sleep 0.01; done 2>&-"), tasks: 2, options: `{"exit-timeout":"none"}`})
 	b.waitStream("exec", "shell.task-exit")
 	if err := r.cmds[1].Process.Kill(); err != nil {
 		t.Fatal(err)

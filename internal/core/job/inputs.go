@@ -161,8 +161,15 @@ func (m *Machine) AllocCanceled(now float64, j *Job) {
 	m.fill(now)
 }
 
-// Annotated are annotations of a pending request.
-func (m *Machine) Annotated(j *Job, annotations map[string]any) { j.Annotate(annotations) }
+// Annotated are annotations of a pending request. It reports false when there is
+// none: what comes late is about a request that has been taken back.
+func (m *Machine) Annotated(j *Job, annotations map[string]any) bool {
+	if !j.run.allocating || j.run.canceling {
+		return false
+	}
+	j.Annotate(annotations)
+	return true
+}
 
 // answered retires an alloc request; false when there was none.
 func (m *Machine) answered(j *Job) bool {

@@ -313,6 +313,25 @@ func TestStoppedQueueTakesRequestsBack(t *testing.T) {
 	w.took(t, "1 -> alloc")
 }
 
+// What a scheduler says about a request that was taken back is not kept.
+func TestLateAnnotation(t *testing.T) {
+	w := newWorld(t)
+	w.m.SchedulerReady(w.tick(), 1)
+	j := w.submit(16)
+	if !w.m.Annotated(j, map[string]any{"sched": "soon"}) {
+		t.Error("annotation of a pending request refused")
+	}
+	w.m.SetUrgency(w.tick(), j, 1000, UrgencyHold)
+	w.step()
+	if w.m.Annotated(j, map[string]any{"sched": "late"}) || j.Annotations["sched"] != "soon" {
+		t.Errorf("late annotation kept: %v", j.Annotations)
+	}
+	w.m.AllocCanceled(w.tick(), j)
+	if w.m.Annotated(j, map[string]any{"sched": "late"}) || len(j.Annotations) != 0 {
+		t.Errorf("after the cancellation: %v", j.Annotations)
+	}
+}
+
 func TestApplyRefuses(t *testing.T) {
 	for _, log := range []string{
 		`{"timestamp":1.0,"name":"validate"}`,

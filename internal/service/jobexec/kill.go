@@ -4,6 +4,8 @@ package jobexec
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,15 +29,24 @@ type config struct {
 func (e *exec) Reconfigure() error {
 	c := config{killTimeout: 5 * time.Second, maxKillCount: 8, termSignal: syscall.SIGTERM, killSignal: syscall.SIGKILL}
 	table, ok := e.h.Config()["exec"].(map[string]any)
-	if !ok {
-		if e.h.Config()["exec"] != nil {
-			return message.Errorf(syscall.EINVAL, "error reading config: exec is not a table")
-		}
-		e.conf = c
-		return nil
+	if !ok && e.h.Config()["exec"] != nil {
+		return message.Errorf(syscall.EINVAL, "error reading config: exec is not a table")
 	}
-	var err error
+	if err := c.read(table); err != nil {
+		return err
+	}
+	if err := c.read(e.args); err != nil {
+		return err
+	}
+	e.conf = c
+	return nil
+}
+
+// read takes settings from a table.
+func (c *config) read(table map[string]any) error {
 	for key, v := range table {
+		var err error
+		ok := false
 		switch key {
 		case "job-shell":
 			if c.shell, ok = v.(string); !ok {
@@ -60,8 +71,29 @@ func (e *exec) Reconfigure() error {
 			return message.Errorf(syscall.EINVAL, "error reading config: %v", err)
 		}
 	}
-	e.conf = c
 	return nil
+}
+
+// moduleArgs are the arguments of the module as a table. They override the
+// configuration. EINVAL.
+func moduleArgs(args []string) (map[string]any, error) {
+	table := map[string]any{}
+	for _, arg := range args {
+		key, value, _ := strings.Cut(arg, "=")
+		switch key {
+		case "job-shell", "kill-timeout", "term-signal", "kill-signal":
+			table[key] = value
+		case "max-kill-count":
+			n, err := strconv.ParseInt(value, 10, 32)
+			if err != nil {
+				return nil, message.Errorf(syscall.EINVAL, "job-exec: invalid max-kill-count: %s", value)
+			}
+			table[key] = n
+		default:
+			return nil, message.Errorf(syscall.EINVAL, "job-exec: unknown option %s", arg)
+		}
+	}
+	return table, nil
 }
 
 func parseSignal(key string, v any) (syscall.Signal, error) {
@@ -79,6 +111,8 @@ func signalName(s syscall.Signal) string { return signame.Name(int(s)) }
 type killer struct {
 	timer service.Timer
 	count int
+	// warned: its time is over, which tasks hear as SIGALRM.
+	warned bool
 }
 
 func (k *killer) stop() {
@@ -94,7 +128,14 @@ func (e *exec) exception(m *message.Message) {
 		return
 	}
 	j := e.jobs[x.ID]
-	if j == nil || j.killer != nil {
+	if j == nil {
+		return
+	}
+	if k := j.killer; k != nil {
+		if k.warned && x.Type != "timeout" { // a job that outlives that warning may be canceled, too
+			k.warned = false
+			e.signal(j, e.conf.termSignal, false)
+		}
 		return
 	}
 	j.fatal = true
@@ -104,7 +145,7 @@ func (e *exec) exception(m *message.Message) {
 	}
 	sig := e.conf.termSignal
 	if x.Type == "timeout" {
-		sig = syscall.SIGALRM
+		sig, j.killer.warned = syscall.SIGALRM, true
 	}
 	if j.mock != nil {
 		e.endMock(j, int(sig))

@@ -16,7 +16,7 @@ import (
 
 // mock is attributes.system.exec.test of a jobspec: what a mock job does.
 type mock struct {
-	duration  time.Duration // <0: until it is ended
+	duration  time.Duration // 0: until it is ended
 	override  bool          // job-exec.override says what happens
 	status    int
 	exception string // init, run: raised then
@@ -82,17 +82,14 @@ func (e *exec) mockStarted(j *job) {
 	e.respond(j, "start", rpc.ExecData{})
 	e.armExpiration(j, j.r.Expiration)
 	if j.mock.exception == "run" {
-		e.fatalError(j, "mock run exception generated")
-		e.finish(j)
+		e.fatalError(j, "mock run exception generated") // the exception ends it
 		return
 	}
-	if !j.mock.override {
-		e.runMock(j)
-	}
+	e.runMock(j)
 }
 
 func (e *exec) runMock(j *job) {
-	if j.mock.duration < 0 || j.mock.override {
+	if j.mock.duration <= 0 {
 		return
 	}
 	j.mock.timer = e.h.After(j.mock.duration, func() {

@@ -22,8 +22,12 @@ import (
 func Registration() *service.Registration {
 	return &service.Registration{
 		Name: "job-exec", Methods: methods,
-		New: func(h service.Host, _ []string) (any, error) {
-			e := &exec{h: h, jobs: map[jobid.ID]*job{}, began: h.Now(), term: h.Now().UnixNano()}
+		New: func(h service.Host, list []string) (any, error) {
+			args, err := moduleArgs(list)
+			if err != nil {
+				return nil, err
+			}
+			e := &exec{h: h, args: args, jobs: map[jobid.ID]*job{}, began: h.Now(), term: h.Now().UnixNano()}
 			if err := e.Reconfigure(); err != nil {
 				return nil, err
 			}
@@ -42,6 +46,7 @@ var methods = []service.Method{
 }
 
 type exec struct {
+	args  map[string]any // the arguments it was loaded with; they override the configuration
 	h     service.Host
 	jobs  map[jobid.ID]*job
 	began time.Time
@@ -239,7 +244,26 @@ func (e *exec) shellExited(j *job, sh *shell, status int) {
 	}
 	j.status = max(j.status, status)
 	e.checkBarrier(j, sh)
+	if st := syscall.WaitStatus(status); st.Signaled() {
+		e.shellKilled(j, sh, st.Signal())
+	}
 	e.ended(j, sh)
+}
+
+// shellKilled is a shell that a signal ended: it has not said goodbye to the
+// leader, who would wait for it; and without its leader a job cannot go on.
+func (e *exec) shellKilled(j *job, sh *shell, sig syscall.Signal) {
+	text := fmt.Sprintf("shell rank %d (on %s): %s", sh.shellRank, j.r.Host(sh.rank), message.SignalText(sig))
+	if sh.shellRank == 0 {
+		e.fatalError(j, text)
+		return
+	}
+	e.tellLost(j, sh, j.isCritical(sh), text)
+}
+
+// isCritical tells whether the job cannot do without a shell.
+func (j *job) isCritical(sh *shell) bool {
+	return j.critical == nil || j.critical.Contains(uint32(sh.shellRank))
 }
 
 // activeRanks are the ranks whose shells still run, but for one.
@@ -258,7 +282,7 @@ func (e *exec) shellLost(j *job, sh *shell, err error) {
 	host := j.r.Host(sh.rank)
 	switch errno := message.Errno(err); {
 	case errno == syscall.EHOSTUNREACH:
-		critical := j.critical == nil || j.critical.Contains(uint32(sh.shellRank))
+		critical := j.isCritical(sh)
 		e.tellLost(j, sh, critical, fmt.Sprintf("node failure on %s (shell rank %d)", host, sh.shellRank))
 		if critical {
 			e.fatalError(j, fmt.Sprintf("node failure on %s (rank %d)", host, sh.rank))

@@ -23,7 +23,7 @@ func BenchmarkMockJobs(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	submit := rpc.JobSubmit{J: sign.None(uint32(syscall.Getuid()), []byte(request("x", "0s"))), Urgency: 16}
+	submit := rpc.JobSubmit{J: sign.None(uint32(syscall.Getuid()), []byte(request("x", "0.001s"))), Urgency: 16}
 	b.ResetTimer()
 	calls := make([]*flux.Call, b.N)
 	for i := range calls {

@@ -94,7 +94,7 @@ func (s *jobs) execResponse(m *message.Message) {
 		if r.Data.WaitStatus != nil {
 			extra = map[string]any{"wait_status": *r.Data.WaitStatus}
 		}
-		s.m.RaiseWith(now, j, job.Exception{Type: r.Data.Type, Severity: r.Data.Severity, Note: r.Data.Note}, extra)
+		s.m.RaiseWith(now, j, job.Exception{Type: r.Data.Type, Severity: r.Data.Severity, Note: r.Data.Note, UserID: s.owner}, extra)
 	default:
 		s.h.Log().Error("execution service: unknown response", "type", r.Type, "jobid", r.ID)
 	}

@@ -180,7 +180,7 @@ func TestMockJob(t *testing.T) {
 func TestDeniedAndCanceled(t *testing.T) {
 	in := start(t, t.TempDir())
 	defer in.stop()
-	denied := in.mustSubmit("huge", "0s", 16, 0)
+	denied := in.mustSubmit("huge", "0.001s", 16, 0)
 	in.follow(denied, "eventlog")
 	if job := in.state(denied); job["result"] != int64(2) || job["exception_type"] != "alloc" || job["exception_note"] != "too big" {
 		t.Errorf("denied job: %v", job)
@@ -222,7 +222,7 @@ func TestWait(t *testing.T) {
 func TestRestart(t *testing.T) {
 	dir := t.TempDir()
 	in := start(t, dir)
-	done := in.mustSubmit("done", "0s", 16, 0)
+	done := in.mustSubmit("done", "0.001s", 16, 0)
 	log := in.follow(done, "eventlog")
 	held := in.mustSubmit("held", "0.001s", 0, 0)
 	if err := in.rpc("job-manager.queue-start", rpc.QueueStart{Start: false, Reason: "night"}, nil); err != nil {
@@ -242,7 +242,7 @@ func TestRestart(t *testing.T) {
 	if err := in.rpc("job-manager.queue-start", rpc.QueueStart{Start: true}, nil); err != nil {
 		t.Fatal(err)
 	}
-	next := in.mustSubmit("next", "0s", 16, 0)
+	next := in.mustSubmit("next", "0.001s", 16, 0)
 	if next <= held {
 		t.Errorf("job id %s after %s", next, held)
 	}
@@ -260,11 +260,11 @@ func TestListing(t *testing.T) {
 	defer in.stop()
 	var ids []jobid.ID
 	for i := range 5 {
-		id := in.mustSubmit(fmt.Sprintf("job%d", i), "0s", 16, 0)
+		id := in.mustSubmit(fmt.Sprintf("job%d", i), "0.001s", 16, 0)
 		in.follow(id, "eventlog")
 		ids = append(ids, id)
 	}
-	held := in.mustSubmit("held", "0s", 0, 0)
+	held := in.mustSubmit("held", "0.001s", 0, 0)
 	list := func(req rpc.JobList) []jobid.ID {
 		t.Helper()
 		req.Attrs = []string{"name", "state"}
@@ -293,6 +293,8 @@ func TestListing(t *testing.T) {
 		"completed":  {rpc.JobList{Constraint: []byte(`{"results":["completed"]}`)}, newest[1:]},
 		"by name":    {rpc.JobList{Constraint: []byte(`{"and":[{"name":["job1","held"]},{"not":[{"states":[64]}]}]}`)}, newest[:1]},
 		"by host":    {rpc.JobList{Constraint: []byte(`{"hostlist":["h"]}`), MaxEntries: 1}, newest[1:2]},
+		"legacy":     {rpc.JobList{Results: 1, Name: "job3"}, ids[3:4]},
+		"priority":   {rpc.JobList{Constraint: []byte(`{"t_priority":[">0"]}`)}, newest},
 		"other user": {rpc.JobList{Constraint: []byte(`{"userid":[424242]}`)}, nil},
 	} {
 		if d := cmp.Diff(tc.want, list(tc.req)); d != "" {
@@ -304,7 +306,7 @@ func TestListing(t *testing.T) {
 func TestBadRequests(t *testing.T) {
 	in := start(t, t.TempDir())
 	defer in.stop()
-	good := in.mustSubmit("x", "0s", 0, 0)
+	good := in.mustSubmit("x", "0.001s", 0, 0)
 	for _, tc := range []struct {
 		topic string
 		req   any
@@ -344,7 +346,7 @@ func TestPurge(t *testing.T) {
 	in := start(t, t.TempDir())
 	defer in.stop()
 	for range 4 {
-		in.follow(in.mustSubmit("x", "0s", 16, 0), "eventlog")
+		in.follow(in.mustSubmit("x", "0.001s", 16, 0), "eventlog")
 	}
 	var n rpc.Count
 	req := rpc.JobPurge{AgeLimit: -1, NumLimit: 1, Batch: 10}

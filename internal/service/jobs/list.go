@@ -7,6 +7,8 @@ import (
 	"sort"
 	"syscall"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"goflux/internal/core/job"
 	"goflux/internal/message"
 	"goflux/internal/rpc"
@@ -39,7 +41,7 @@ func checkAttrs(names []string) error {
 // list answers job-list.list: active jobs from memory at once, those that have
 // ended from the store, off the loop.
 func (s *jobs) list(c *service.Call, req *rpc.JobList) {
-	m, err := newMatcher(req.Constraint, s.set.policy.Parent)
+	m, err := newMatcher(constraintOf(req), s.set.policy.Parent)
 	switch {
 	case req.MaxEntries < 0:
 		err = message.Errorf(syscall.EPROTO, "invalid payload: max_entries < 0 not allowed")
@@ -65,6 +67,34 @@ func (s *jobs) list(c *service.Call, req *rpc.JobList) {
 		}
 		s.listFinished(l)
 	})
+}
+
+// constraintOf is what a request asks for as a constraint (RFC 43).
+func constraintOf(req *rpc.JobList) jsontext.Value {
+	var all []any
+	leaf := func(op string, given bool, value any) {
+		if given {
+			all = append(all, map[string]any{op: []any{value}})
+		}
+	}
+	if req.UserID != nil {
+		leaf("userid", true, *req.UserID)
+	}
+	leaf("states", req.States != 0, req.States)
+	leaf("results", req.Results != 0, req.Results)
+	leaf("name", req.Name != "", req.Name)
+	leaf("queue", req.Queue != "", req.Queue)
+	if len(all) == 0 {
+		return req.Constraint
+	}
+	if len(req.Constraint) > 0 {
+		all = append(all, req.Constraint)
+	}
+	b, err := message.Marshal(map[string]any{"and": all})
+	if err != nil {
+		return req.Constraint
+	}
+	return b
 }
 
 // lister collects what one listing shows.
@@ -108,7 +138,7 @@ func (l *lister) answer() {
 	version := 1
 	for {
 		n := min(len(l.jobs), listChunk)
-		if n > 0 || version == 1 {
+		if n > 0 {
 			l.c.Respond(&rpc.JobsListed{Jobs: append([]map[string]any{}, l.jobs[:n]...), Version: version})
 		}
 		version = 0

@@ -34,7 +34,7 @@ const maxConstraintHosts = 1024
 var operators = constraint.Operators[subject]{
 	"userid": userLeaf, "name": stringLeaf,
 	"states": maskLeaf, "results": maskLeaf, "hostlist": hostLeaf, "ranks": rankLeaf,
-	"t_submit": timeLeaf, "t_depend": timeLeaf, "t_run": timeLeaf, "t_cleanup": timeLeaf, "t_inactive": timeLeaf,
+	"t_submit": timeLeaf, "t_depend": timeLeaf, "t_priority": timeLeaf, "t_sched": timeLeaf, "t_run": timeLeaf, "t_cleanup": timeLeaf, "t_inactive": timeLeaf,
 }
 
 // newMatcher reads a constraint. parent tells the parents of virtual queues,

@@ -110,7 +110,7 @@ func (p *pipeline) validate(spec *jobspec.Jobspec, hosts func() *hostlist.List) 
 func (p *pipeline) validJobspec(spec *jobspec.Jobspec, hosts func() *hostlist.List) error {
 	rules := jobspec.V1
 	if p.version == 0 {
-		rules = jobspec.AnyVersion
+		rules = jobspec.Canonical
 	}
 	if err := spec.Validate(rules); err != nil {
 		return message.Errorf(syscall.EINVAL, "%v", err)

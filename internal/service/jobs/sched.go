@@ -120,8 +120,9 @@ func (s *jobs) allocResponse(m *message.Message) {
 		}
 		s.m.Allocated(now, j, r.R, r.Annotations)
 	case rpc.AllocAnnotate:
-		s.m.Annotated(j, r.Annotations)
-		s.annotated(j)
+		if s.m.Annotated(j, r.Annotations) {
+			s.annotated(j)
+		}
 	case rpc.AllocDeny:
 		s.m.Denied(now, j, r.Note)
 	case rpc.AllocCancel:

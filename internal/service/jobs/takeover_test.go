@@ -55,7 +55,7 @@ func moveJobs(t *testing.T, from, to string) {
 func TestTakeOver(t *testing.T) {
 	from, to := t.TempDir(), t.TempDir()
 	in := start(t, from)
-	done := in.mustSubmit("done", "0s", 16, 0)
+	done := in.mustSubmit("done", "0.001s", 16, 0)
 	log := in.follow(done, "eventlog")
 	execLog := in.follow(done, "guest.exec.eventlog")
 	held := in.mustSubmit("held", "0.001s", 0, 0)
@@ -77,7 +77,7 @@ func TestTakeOver(t *testing.T) {
 	}
 	in = start(t, to)
 	defer in.stop()
-	if next := in.mustSubmit("next", "0s", 16, 0); next <= max(done, held) {
+	if next := in.mustSubmit("next", "0.001s", 16, 0); next <= max(done, held) {
 		t.Errorf("job id %s after %s", next, held)
 	}
 	if err := in.rpc("job-manager.urgency", rpc.JobUrgency{ID: held, Urgency: 16}, nil); err != nil {
