@@ -14,6 +14,9 @@ const (
 	LookupReadDir  = 1
 	LookupReadLink = 2
 	LookupTreeObj  = 16
+	// LookupTreeOnly, which is ours, leaves out what other services show below
+	// "job": what the tree itself has is wanted.
+	LookupTreeOnly = 1 << 20
 )
 
 // Lookup asks for what is at a key.

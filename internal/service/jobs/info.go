@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 
 	"goflux/eventlog"
 	"goflux/internal/core/job"
+	core "goflux/internal/core/kvs"
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
@@ -232,7 +234,7 @@ const (
 // watchers are those who follow the event logs of jobs.
 type watchers struct {
 	streams service.Streams[*watching]
-	byLog   map[logKey][]*service.Stream[*watching]
+	byJob   map[jobid.ID][]*service.Stream[*watching]
 }
 
 type logKey struct {
@@ -252,13 +254,13 @@ type watching struct {
 	// comes is no error.
 	sentinel, waitcreate bool
 	seen                 bool // something was there
-	// relay is a watch in the KVS that stands for it, or, beside one of the
-	// job services' own streams, adds what tasks append to its key there.
+	// relay is a watch in the KVS that stands for it, or, beside one of the job
+	// services' own logs, adds what users and tasks append to its key there.
 	relay  *service.Pending
 	beside bool
 }
 
-func (w *watchers) init() { w.byLog = map[logKey][]*service.Stream[*watching]{} }
+func (w *watchers) init() { w.byJob = map[jobid.ID][]*service.Stream[*watching]{} }
 
 func (w *watchers) guests() int {
 	n := 0
@@ -272,24 +274,21 @@ func (w *watchers) guests() int {
 
 func (w *watchers) add(c *service.Call, x *watching) *service.Stream[*watching] {
 	st := w.streams.Add(c, x)
-	w.byLog[x.key] = append(w.byLog[x.key], st)
+	w.byJob[x.key.id] = append(w.byJob[x.key.id], st)
 	return st
 }
 
 func (w *watchers) remove(st *service.Stream[*watching]) {
-	k := st.State.key
-	list := w.byLog[k]
-	for i := range list {
-		if list[i] == st {
-			list = append(list[:i:i], list[i+1:]...)
-			break
-		}
+	id := st.State.key.id
+	list := w.byJob[id]
+	if i := slices.Index(list, st); i >= 0 {
+		list = slices.Concat(list[:i], list[i+1:]) // someone may be walking the old one
 	}
 	if len(list) == 0 {
-		delete(w.byLog, k)
+		delete(w.byJob, id)
 		return
 	}
-	w.byLog[k] = list
+	w.byJob[id] = list
 }
 
 func (w *watchers) finish(st *service.Stream[*watching], err error) {
@@ -306,8 +305,8 @@ func (w *watchers) disconnect(sender string, gone func(*service.Stream[*watching
 
 // event hands new lines of a log to those who follow it.
 func (w *watchers) event(id jobid.ID, path string, lines []byte) {
-	for _, st := range w.byLog[logKey{id, path}] {
-		if st.State.pumping {
+	for _, st := range w.byJob[id] {
+		if st.State.key.path != path || st.State.pumping {
 			continue
 		}
 		st.State.offset += int64(len(lines))
@@ -316,22 +315,25 @@ func (w *watchers) event(id jobid.ID, path string, lines []byte) {
 	}
 }
 
-// ended ends the watches of a job that has become inactive.
-func (w *watchers) ended(id jobid.ID) {
-	for st := range w.streams.All() {
-		if st.State.key.id != id {
-			continue
-		}
+// watchersEnded ends the watches of a job that has become inactive.
+func (s *jobs) watchersEnded(id jobid.ID) {
+	for _, st := range s.watch.byJob[id] {
 		switch {
 		case st.State.pumping:
 			st.State.final = true
 		case st.State.relay != nil && !st.State.beside: // the KVS says when it is over
 		case st.State.beside && !st.State.seen:
-			w.finish(st, syscall.ENOENT)
+			s.endWatch(st, syscall.ENOENT)
 		default:
-			w.finish(st, nil)
+			s.endWatch(st, nil)
 		}
 	}
+}
+
+// endWatch ends a watch, and that in the KVS beside it.
+func (s *jobs) endWatch(st *service.Stream[*watching], err error) {
+	s.endRelay(st)
+	s.watch.finish(st, err)
 }
 
 // sendLines answers with each line on its own (RFC 41).
@@ -395,7 +397,10 @@ func (s *jobs) watchLog(c *service.Call, req *rpc.JobInfoWatch, log []byte, live
 		c.End()
 		return
 	}
-	s.watch.add(c, &watching{key: logKey{req.ID, "eventlog"}, offset: int64(len(log))})
+	st := s.watch.add(c, &watching{key: logKey{req.ID, "eventlog"}, offset: int64(len(log)), seen: true, beside: true})
+	s.relay(st, rpc.KVSLookup{
+		Key: req.ID.KVS() + ".eventlog", Namespace: core.Primary, Flags: st.State.kvsFlags() | core.LookupTreeOnly,
+	})
 }
 
 // watchStream follows one of the job's streams, which are in the store.
@@ -434,7 +439,7 @@ func (s *jobs) pump(st *service.Stream[*watching], name string) {
 			return
 		}
 		if err != nil {
-			s.watch.finish(st, err)
+			s.endWatch(st, err)
 			return
 		}
 		data = wholeLines(data)
@@ -450,7 +455,7 @@ func (s *jobs) pump(st *service.Stream[*watching], name string) {
 			sendSentinel(st.Call)
 		}
 		if w.final {
-			s.watch.finish(st, nil)
+			s.endWatch(st, nil)
 		}
 	})
 }
@@ -466,8 +471,7 @@ func wholeLines(b []byte) []byte { return b[:bytes.LastIndexByte(b, '\n')+1] }
 
 func (s *jobs) eventlogWatchCancel(c *service.Call, req *rpc.Matchtag) {
 	if st := s.watch.streams.Find(c.Msg.Sender(), req.Matchtag); st != nil {
-		s.endRelay(st)
-		s.watch.finish(st, nil)
+		s.endWatch(st, nil)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"goflux/internal/core/job"
+	core "goflux/internal/core/kvs"
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
@@ -38,7 +39,7 @@ func (s *jobs) watchKVS(c *service.Call, req *rpc.JobInfoWatch, j *job.Job, acti
 	switch {
 	case !isGuest:
 		st := s.watch.add(c, w)
-		s.relay(st, rpc.KVSLookup{Key: j.ID.KVS() + "." + req.Path, Namespace: "primary", Flags: w.kvsFlags()})
+		s.relay(st, rpc.KVSLookup{Key: j.ID.KVS() + "." + req.Path, Namespace: core.Primary, Flags: w.kvsFlags()})
 	case guest == "":
 		c.Fail(syscall.EINVAL)
 	case !active:
@@ -69,9 +70,9 @@ func (s *jobs) relayGuest(st *service.Stream[*watching], key string) {
 
 // guestReady starts the watches that waited for the job's namespace.
 func (s *jobs) guestReady(j *job.Job) {
-	for st := range s.watch.streams.All() {
+	for _, st := range s.watch.byJob[j.ID] {
 		key, ok := strings.CutPrefix(st.State.key.path, "guest.")
-		if ok && st.State.key.id == j.ID && st.State.relay == nil {
+		if ok && st.State.relay == nil {
 			s.relayGuest(st, key)
 		}
 	}

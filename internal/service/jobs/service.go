@@ -309,7 +309,7 @@ func (s *jobs) retire(j *job.Job) {
 	delete(s.records, j.ID)
 	s.finish(j, r)
 	s.after(func() {
-		s.watch.ended(j.ID)
+		s.watchersEnded(j.ID)
 		s.endWait(j, r)
 		s.checkDrained()
 	})

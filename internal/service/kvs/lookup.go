@@ -77,7 +77,7 @@ func (s *kvs) find(c *service.Call, r *rpc.KVSLookup, fn func(core.Result)) {
 
 // viewKey is what follows "job" in a key that the tree does not have.
 func viewKey(q *core.Lookup, res core.Result) ([]string, bool) {
-	if res.Err != nil || res.Object != nil || q.Namespace != core.Primary && q.Namespace != "" {
+	if res.Err != nil || res.Object != nil || q.Flags&core.LookupTreeOnly != 0 || q.Namespace != core.Primary && q.Namespace != "" {
 		return nil, false
 	}
 	first, rest, _ := strings.Cut(core.Normalize(q.Key), ".")
