@@ -47,7 +47,8 @@ type Host interface {
 	Go(work func(ctx context.Context), fn func())
 	// After runs fn on the loop after d. Stop reports whether it prevented that.
 	After(d time.Duration, fn func()) Timer
-	// Now is the wall clock.
+	// Now is the clock: as of [time.Now], the difference of two is of the
+	// monotonic one. It may be called from any goroutine.
 	Now() time.Time
 
 	// Attr reads a broker attribute; SetAttr sets one past its user rules.

@@ -34,6 +34,9 @@ type Options struct {
 	// "commit" (before it) and "synced" (after it, before the answers). An
 	// error of the first two fails the transaction.
 	Hook func(point string) error
+	// Wake, for simulation, takes the place of the store's own goroutine: it is
+	// told, on the committer's goroutine, that [Store.Write] has something to do.
+	Wake func()
 }
 
 // Store is an open database. Its methods may be called from any goroutine.
@@ -102,7 +105,11 @@ func Open(path string, opt Options) (*Store, error) {
 		s.closeConns()
 		return nil, err
 	}
-	go s.writer()
+	if opt.Wake == nil {
+		go s.writer()
+	} else {
+		close(s.done)
+	}
 	return s, nil
 }
 
@@ -199,6 +206,7 @@ func (s *Store) between(fn func() error) error {
 	}
 	s.enqueue(commit{direct: fn, done: func(err error) { ch <- err }})
 	s.mu.Unlock()
+	s.writeNow()
 	return <-ch
 }
 
@@ -227,12 +235,16 @@ func (s *Store) Commit(batch *Batch, done func(error)) {
 func (s *Store) enqueue(c commit) {
 	s.queue = append(s.queue, c)
 	s.wake.Signal()
+	if s.opt.Wake != nil {
+		s.opt.Wake()
+	}
 }
 
 // CommitWait is Commit for callers that may block.
 func (s *Store) CommitWait(batch *Batch) error {
 	ch := make(chan error, 1)
 	s.Commit(batch, func(err error) { ch <- err })
+	s.writeNow()
 	return <-ch
 }
 
@@ -247,6 +259,7 @@ func (s *Store) Close() error {
 	s.closing = true
 	s.wake.Signal()
 	s.mu.Unlock()
+	s.writeNow()
 	<-s.done
 	for range readers {
 		_ = (<-s.read).Close()
@@ -314,19 +327,41 @@ func (s *Store) writer() {
 		if len(group) == 0 {
 			return
 		}
-		for len(group) > 0 {
-			n := 0
-			for n < min(len(group), maxGroup) && group[n].batch != nil {
-				n++
-			}
-			if n == 0 {
-				group[0].done(group[0].direct())
-				n = 1
-			} else {
-				s.commitGroup(group[:n])
-			}
-			group = group[n:]
+		s.serve(group)
+	}
+}
+
+// serve does what was queued: batches in groups, and what goes between them.
+func (s *Store) serve(group []commit) {
+	for len(group) > 0 {
+		n := 0
+		for n < min(len(group), maxGroup) && group[n].batch != nil {
+			n++
 		}
+		if n == 0 {
+			group[0].done(group[0].direct())
+			n = 1
+		} else {
+			s.commitGroup(group[:n])
+		}
+		group = group[n:]
+	}
+}
+
+// Write does what waits for the writer, here and now, in a store that was
+// opened with [Options.Wake].
+func (s *Store) Write() {
+	s.mu.Lock()
+	group := s.queue
+	s.queue = nil
+	s.mu.Unlock()
+	s.serve(group)
+}
+
+// writeNow keeps those who wait from waiting for ever where there is no writer.
+func (s *Store) writeNow() {
+	if s.opt.Wake != nil {
+		s.Write()
 	}
 }
 

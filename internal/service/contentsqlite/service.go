@@ -233,9 +233,9 @@ func (b *backing) startLoads() {
 	b.busy++
 	b.h.Go(func(context.Context) {
 		for i, c := range calls {
-			start := time.Now()
+			start := b.h.Now()
 			data[i], errs[i] = b.store.Load(string(c.Msg.Payload()))
-			times[i] = time.Since(start)
+			times[i] = b.h.Now().Sub(start)
 		}
 	}, func() {
 		b.busy--

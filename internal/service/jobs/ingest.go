@@ -309,7 +309,7 @@ func (s *jobs) armBegin() {
 // nextID makes a job id (RFC 19) from the time since the first start of the
 // instance, never one that was given out before.
 func (s *jobs) nextID() jobid.ID {
-	ms := s.base + uint64(time.Since(s.begin).Milliseconds())
+	ms := s.base + uint64(s.h.Now().Sub(s.begin).Milliseconds())
 	for {
 		id, ok := s.ids.Next(ms)
 		if ok {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"syscall"
-	"time"
 
 	"goflux/internal/core/job"
 	"goflux/internal/message"
@@ -64,7 +63,7 @@ func (s *jobs) restore() error {
 		return err
 	}
 	s.base = s.maxID.Timestamp() + 1 // id 0 is no job
-	s.begin = time.Now()
+	s.begin = s.h.Now()
 	if s.ids, err = jobid.NewGenerator(0, s.base); err != nil {
 		return err
 	}

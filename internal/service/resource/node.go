@@ -61,6 +61,13 @@ func (system) Parse(xml []byte, restrict bool) (*found, error) {
 	return &found{xml, m.Inventory()}, nil
 }
 
+// given is a node that has what it was told to have.
+type given struct{ has topology.Inventory }
+
+func (g given) Local(bool) (*found, error) { return &found{[]byte("<topology/>"), g.has}, nil }
+
+func (g given) Parse([]byte, bool) (*found, error) { return g.Local(false) }
+
 // parent returns the address of the enclosing instance and the job that this
 // instance is in it.
 func parent(h service.Host) (uri, jobid string, ok bool) {

@@ -5,6 +5,7 @@ package resource
 import (
 	"goflux/internal/message"
 	"goflux/internal/service"
+	"goflux/internal/sys/topology"
 )
 
 // Leader is the service of rank 0.
@@ -12,6 +13,13 @@ func Leader() *service.Registration { return leaderWith(system{}) }
 
 // Follower is the service of the other ranks.
 func Follower() *service.Registration { return followerWith(system{}) }
+
+// LeaderOn and FollowerOn are Leader and Follower on a node that has what is
+// given, whatever the system says: a simulated one.
+func LeaderOn(has topology.Inventory) *service.Registration { return leaderWith(given{has}) }
+
+// FollowerOn is described at [LeaderOn].
+func FollowerOn(has topology.Inventory) *service.Registration { return followerWith(given{has}) }
 
 func leaderWith(node node) *service.Registration {
 	return &service.Registration{
