@@ -8,24 +8,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"goflux/internal/message"
 	"goflux/internal/rpc"
-	"goflux/internal/sys/process"
 )
 
 // This file finds the shells of an earlier broker on this node again. What lies
 // in a job's directory tells of them: the shell's information, which process it
 // is, and, when it has ended, its exit record.
-
-// pidFile has the shell's process id and when that process started, so that
-// another one that got its number is not taken for it.
-const pidFile = "pid"
-
-// lostStatus is the wait status of a shell that ended and left no record: as if
-// it had been killed.
-const lostStatus = int(syscall.SIGKILL)
 
 // jobDirs is where the directories of jobs are, and the suffix of this rank's:
 // brokers on one host may share a run directory.
@@ -36,48 +26,21 @@ func (a *agent) jobDirs() (dir, suffix string) {
 
 // adopt finds the shells that an earlier broker has left.
 func (a *agent) adopt() {
-	dir, suffix := a.jobDirs()
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return // there is none: the ordinary case
-	}
-	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), suffix) {
+	for _, f := range a.node.Found(a.jobDirs()) {
+		if f.Err != nil {
+			a.h.Log().Error("a job's directory is set aside", "path", f.Dir, "err", f.Err)
 			continue
 		}
-		path := filepath.Join(dir, e.Name())
-		if err := a.adoptOne(path); err != nil {
-			a.h.Log().Error("a job's directory is set aside", "path", path, "err", err)
+		s := &shell{id: f.Info.ID, attempt: f.Info.Attempt, dir: f.Dir, pid: f.Pid}
+		a.shells[s.id] = s
+		if !f.Alive {
+			a.exited(s, f.Status)
+			a.h.Log().Info("a job's shell ended while the broker was away", "jobid", s.id.F58(), "status", s.status)
+			continue
 		}
+		a.h.Log().Info("found a job's shell again", "jobid", s.id.F58(), "pid", s.pid)
+		a.node.Watch(s.dir, s.pid, func(status int) { a.exited(s, status) })
 	}
-}
-
-func (a *agent) adoptOne(dir string) error {
-	var info rpc.ShellInfo
-	if err := readJSON(filepath.Join(dir, infoFile), &info); err != nil {
-		return err
-	}
-	s := &shell{id: info.ID, attempt: info.Attempt, dir: dir}
-	pid, started, err := readPid(filepath.Join(dir, pidFile))
-	if err != nil {
-		return err
-	}
-	s.pid = pid
-	a.shells[s.id] = s
-	alive, ok := process.Find(pid, started)
-	if !ok {
-		a.exited(s, exitStatus(dir))
-		a.h.Log().Info("a job's shell ended while the broker was away", "jobid", s.id.F58(), "status", s.status)
-		return nil
-	}
-	a.h.Log().Info("found a job's shell again", "jobid", s.id.F58(), "pid", pid)
-	a.h.Go(alive.Wait, func() { a.exited(s, exitStatus(dir)) })
-	return nil
-}
-
-// writePid notes which process a shell is.
-func writePid(dir string, pid int) error {
-	return os.WriteFile(filepath.Join(dir, pidFile), fmt.Appendf(nil, "%d %s\n", pid, process.StartTime(pid)), 0o600)
 }
 
 func readPid(path string) (pid int, started string, err error) {

@@ -15,13 +15,15 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
-	"goflux/internal/sys/process"
-	"goflux/internal/sys/topology"
 	"goflux/jobid"
 )
 
 // Registration is the module job-agent.
-func Registration() *service.Registration {
+func Registration() *service.Registration { return On(newSystem) }
+
+// On is the module on another kind of node than the one this process runs on:
+// a simulated one.
+func On(node func(service.Host) Node) *service.Registration {
 	return &service.Registration{
 		Name: "job-agent", Builtin: true,
 		Methods: []service.Method{
@@ -30,7 +32,11 @@ func Registration() *service.Registration {
 			service.Unary("job-agent.kill", service.Owner, (*agent).kill),
 		},
 		New: func(h service.Host, _ []string) (any, error) {
-			a := &agent{h: h, reaper: process.NewReaper(), shells: map[jobid.ID]*shell{}, cores: cores(h)}
+			a := &agent{h: h, node: node(h), shells: map[jobid.ID]*shell{}}
+			var err error
+			if a.cores, err = a.node.Cores(); err != nil { // the shells read the topology themselves
+				h.Log().Warn("the node's topology is not known", "err", err)
+			}
 			a.adopt()
 			return a, nil
 		},
@@ -39,25 +45,10 @@ func Registration() *service.Registration {
 
 type agent struct {
 	h      service.Host
-	reaper *process.Reaper
+	node   Node
 	shells map[jobid.ID]*shell
-	term   int64 // the newest leader's
-	cores  []string
-}
-
-// cores are the node's cores as lists of processors, which saves each shell
-// from reading the topology; nil when it cannot be read.
-func cores(h service.Host) []string {
-	m, err := topology.Local(true)
-	if err != nil {
-		h.Log().Warn("the node's topology is not known", "err", err)
-		return nil
-	}
-	out := make([]string, len(m.Cores))
-	for i := range m.Cores {
-		out[i] = m.Cores[i].CPUs.String()
-	}
-	return out
+	term   int64    // the newest leader's
+	cores  []string // the node's, which saves each shell from reading the topology
 }
 
 // shell is a shell that runs on this node.
@@ -73,17 +64,8 @@ type shell struct {
 	status int
 }
 
-// Files in a job's directory, beside the shell's exit record.
-const (
-	infoFile = "info.json"
-	logFile  = "shell.log"
-)
-
-// maxShellLog bounds how much of what a shell printed is reported.
-const maxShellLog = 64 << 10
-
 // Stop implements service.Stopper. The shells go on.
-func (a *agent) Stop() { a.reaper.Close() }
+func (a *agent) Stop() { a.node.Close() }
 
 func (a *agent) launch(c *service.Call, req *rpc.AgentLaunch) {
 	if err := a.check(c, req); err != nil {
@@ -113,11 +95,7 @@ func (a *agent) launch(c *service.Call, req *rpc.AgentLaunch) {
 	s.call = c
 	a.shells[req.ID] = s
 	c.Respond(rpc.AgentEvent{Type: "started", Pid: s.pid})
-	a.reaper.Watch(s.pid, func(ws syscall.WaitStatus) {
-		if ws.Exited() || ws.Signaled() {
-			a.h.Post(func() { a.exited(s, int(ws)) })
-		}
-	})
+	a.node.Watch(s.dir, s.pid, func(status int) { a.exited(s, status) })
 }
 
 // check refuses what an earlier leader or attempt wants.
@@ -140,23 +118,11 @@ func (a *agent) check(c *service.Call, req *rpc.AgentLaunch) error {
 // start makes the job's directory and starts the shell.
 func (a *agent) start(req *rpc.AgentLaunch) (*shell, error) {
 	parent, suffix := a.jobDirs()
-	dir := filepath.Join(parent, req.ID.F58ASCII()+suffix)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, message.Errorf(message.Errno(err), "making the job's directory: %v", err)
-	}
-	s := &shell{id: req.ID, attempt: req.Attempt, dir: dir}
+	s := &shell{id: req.ID, attempt: req.Attempt, dir: filepath.Join(parent, req.ID.F58ASCII()+suffix)}
 	info, err := a.info(req)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, infoFile), info, 0o600)
-	}
 	if err != nil {
 		return nil, message.Errorf(message.Errno(err), "writing the shell's information: %v", err)
 	}
-	out, err := os.OpenFile(filepath.Join(dir, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, message.Errorf(message.Errno(err), "opening the shell's log: %v", err)
-	}
-	defer out.Close()
 	program := req.Shell
 	if program == "" {
 		program = install.Shell()
@@ -165,19 +131,8 @@ func (a *agent) start(req *rpc.AgentLaunch) (*shell, error) {
 	if req.Lasting {
 		args = append(args, "--reconnect")
 	}
-	p, err := process.Start(&process.Spec{
-		Args: append(args, req.ID.Dec()), Env: a.environ(req, dir), Dir: "/",
-		Stdout: process.File(out), Stderr: process.File(out), Session: true,
-	})
-	if err != nil {
-		os.RemoveAll(dir)
-		return nil, message.Errorf(message.Errno(err), "%s: %s", program, message.ErrnoText(message.Errno(err)))
-	}
-	s.pid = p.Pid
-	if err := writePid(dir, p.Pid); err != nil {
-		a.h.Log().Error("a restarted broker will not find the shell", "jobid", req.ID.F58(), "err", err)
-	}
-	return s, nil
+	s.pid, err = a.node.Start(&Start{Dir: s.dir, Info: info, Args: append(args, req.ID.Dec()), Env: a.environ(req, s.dir)})
+	return s, err
 }
 
 // info is what the shell needs to know.
@@ -235,7 +190,7 @@ func (a *agent) exited(s *shell, status int) {
 	if s.call == nil {
 		return
 	}
-	if log := tail(filepath.Join(s.dir, logFile)); log != "" {
+	if log := a.node.Log(s.dir); log != "" {
 		s.call.Respond(rpc.AgentEvent{Type: "log", Stream: "stderr", Data: log})
 	}
 	s.call.Respond(rpc.AgentEvent{Type: "exited", Status: status})
@@ -257,7 +212,7 @@ func (a *agent) drop(s *shell) {
 	}
 	delete(a.shells, s.id)
 	dir := s.dir
-	a.h.Go(func(context.Context) { os.RemoveAll(dir) }, nil)
+	a.h.Go(func(context.Context) { a.node.Remove(dir) }, nil)
 }
 
 // tail returns the end of a file as far as it is to be reported.
@@ -288,5 +243,5 @@ func (a *agent) kill(_ *service.Call, req *rpc.AgentKill) (any, error) {
 	if req.Group {
 		pid = -pid
 	}
-	return nil, syscall.Kill(pid, syscall.Signal(req.Signum))
+	return nil, a.node.Kill(pid, syscall.Signal(req.Signum))
 }
