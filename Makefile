@@ -3,6 +3,7 @@
 #   make run     build, and run a parallel job in an instance of four brokers
 #   make check   build, vet, static checks, known vulnerabilities, all tests
 #   make bench   measure; a line of JSON a figure
+#   make soak    kill and stop brokers for a quarter of an hour (docs/soak.md)
 #   make install PREFIX=/usr DESTDIR=…
 
 GO     ?= go
@@ -27,7 +28,7 @@ where = $(if $(filter flux,$(1)),bin,$(if $(filter flux-shell flux-imp,$(1)),lib
 PROGRAMS := $(foreach p,$(notdir $(wildcard cmd/*)),$(call where,$(p)))
 
 .NOTPARALLEL:
-.PHONY: all build run check vet static vulncheck race test bench conformance install clean FORCE
+.PHONY: all build run check vet static vulncheck race test bench soak soak-real conformance install clean FORCE
 
 all: build
 
@@ -65,6 +66,12 @@ test:
 
 bench: build
 	@$(GO) run ./bench $(BENCH)
+
+# make soak SOAK='-kills 20 -seed 7': a line of JSON with the verdict.
+soak: soak-real
+
+soak-real: build
+	@$(GO) run ./test/soak $(SOAK)
 
 # make conformance RESULT=result.json: rewrite the table in docs/conformance.md
 # from a run of flux-core's scripts.

@@ -218,6 +218,7 @@ bench -> internal/rpc : with a client's requests
 bench -> internal/sign : and submissions
 bench -> internal/testkit/instance : which starts instances, for tests and measurements alike
 test/... -> VALUE : tables of cases
+test/soak -> internal/testkit/soak : parses, wires, runs
 `
 
 const module = "goflux"

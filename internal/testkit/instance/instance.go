@@ -45,8 +45,9 @@ const announce = `echo "instance $FLUX_URI"; exec cat >/dev/null`
 
 // Start starts an instance and returns when its initial program runs.
 func Start(ctx context.Context, o Options) (*Instance, error) {
-	id := rand.Text()
-	in := &Instance{opt: o, mark: "INSTANCE_MARK=" + id, stderr: filepath.Join(o.Dir, "stderr-"+id), waited: make(chan struct{})}
+	mark := NewMark()
+	_, id, _ := strings.Cut(mark, "=")
+	in := &Instance{opt: o, mark: mark, stderr: filepath.Join(o.Dir, "stderr-"+id), waited: make(chan struct{})}
 	// A file: a pipe would tie the end of flux start to that of all it started.
 	stderr, err := os.Create(in.stderr)
 	if err != nil {
@@ -88,6 +89,10 @@ func Start(ctx context.Context, o Options) (*Instance, error) {
 		return nil, fmt.Errorf("flux start: %w\n%s", ctx.Err(), in.Stderr())
 	}
 }
+
+// NewMark is a variable for the environment of an instance's processes, by
+// which [Marked] finds them.
+func NewMark() string { return "INSTANCE_MARK=" + rand.Text() }
 
 func orEnded(err error) error {
 	if err == nil {
@@ -195,12 +200,15 @@ type Process struct {
 func (p Process) String() string { return fmt.Sprintf("%d: %s", p.PID, strings.Join(p.Args, " ")) }
 
 // Processes are the instance's processes and what those have started.
-func (in *Instance) Processes() []Process {
+func (in *Instance) Processes() []Process { return Marked(in.mark) }
+
+// Marked are the processes that have a mark in their environment.
+func Marked(mark string) []Process {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	var all []Process
 	for _, dir := range dirs {
 		env, err := os.ReadFile(dir + "/environ")
-		if err != nil || !bytes.Contains(append([]byte{0}, env...), append([]byte{0}, in.mark+"\x00"...)) {
+		if err != nil || !bytes.Contains(append([]byte{0}, env...), append([]byte{0}, mark+"\x00"...)) {
 			continue // gone, or somebody else's
 		}
 		args, err := os.ReadFile(dir + "/cmdline")

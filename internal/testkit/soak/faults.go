@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package soak
+
+import (
+	"context"
+	"syscall"
+	"time"
+)
+
+// stopShare is one of how many faults is a stop and not a kill.
+const stopShare = 4
+
+// stopLeast is how long a stopped broker stays so at least, unless the most
+// is less.
+const stopLeast = time.Second
+
+// faults kills and stops brokers, and returns when all are at work again.
+func (s *soak) faults(ctx context.Context) error {
+	rnd := s.random("faults")
+	for done := 0; done < s.opt.Kills; {
+		pause := around(rnd, s.opt.Every)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		n := s.cluster.nodes[rnd.IntN(len(s.cluster.nodes))]
+		length := min(stopLeast, s.opt.MaxStop/2)
+		length += below(rnd, s.opt.MaxStop-length)
+		f := Fault{Rank: n.rank, Signal: "KILL"}
+		sig := syscall.SIGKILL
+		if rnd.IntN(stopShare) == 0 {
+			f.Signal, f.Length, sig = "STOP", length, syscall.SIGSTOP
+		}
+		f.At = s.history.now()
+		if !n.signal(sig) {
+			continue // it is down or stopped: another time
+		}
+		done++
+		s.history.fault(f)
+		s.say("%3d/%d  %s broker %d  %v  %s", done, s.opt.Kills, f.Signal, f.Rank, f.Length.Round(time.Millisecond), s.history.summary())
+		if sig == syscall.SIGSTOP {
+			s.cluster.wg.Go(func() {
+				select {
+				case <-time.After(length):
+				case <-ctx.Done():
+				}
+				n.signal(syscall.SIGCONT)
+			})
+		}
+	}
+	// The last stop has to end, and what was killed to come back.
+	return s.await(ctx, s.opt.MaxStop+startPatience, "all brokers are up again", s.allUp)
+}
+
+// allUp tells whether every broker serves and the leader sees them all.
+func (s *soak) allUp(ctx context.Context) (bool, error) {
+	for _, n := range s.cluster.nodes {
+		n.mu.Lock()
+		up := n.cmd != nil && !n.stopped
+		n.mu.Unlock()
+		if !up {
+			return false, nil
+		}
+	}
+	return s.everyBrokerOnline(ctx)
+}
