@@ -61,6 +61,7 @@ func commandTable() []command {
 		{"logger", unlisted, cStyle, "write to the broker's log", newLogger},
 		{"module", instance, cStyle, "load, list and watch broker modules", newModule},
 		{"event", instance, cStyle, "publish events and subscribe to them", newEvent},
+		{"cron", other, cStyle, "run commands at intervals, on events and at dates", newCron},
 		{"config", other, cStyle, "look at and change the instance's configuration", newConfig},
 		{"kvs", instance, cStyle, "read and write the key-value store", newKVS},
 		{"dump", unlisted, cStyle, "write the KVS and the jobs to an archive", newDump},

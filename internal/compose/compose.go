@@ -8,6 +8,7 @@ import (
 	"goflux/internal/service/content"
 	"goflux/internal/service/contentfiles"
 	"goflux/internal/service/contentsqlite"
+	"goflux/internal/service/cron"
 	"goflux/internal/service/groups"
 	"goflux/internal/service/heartbeat"
 	"goflux/internal/service/jobagent"
@@ -40,6 +41,7 @@ func Services(env Env) []*service.Registration {
 		groups.Service,
 		rexec.Registration(),
 		heartbeat.Service,
+		cron.Service(),
 		jobagent.Registration(),
 		content.Service(),
 	}
