@@ -28,7 +28,7 @@ where = $(if $(filter flux,$(1)),bin,$(if $(filter flux-shell flux-imp,$(1)),lib
 PROGRAMS := $(foreach p,$(notdir $(wildcard cmd/*)),$(call where,$(p)))
 
 .NOTPARALLEL:
-.PHONY: all build run check vet static vulncheck race test bench soak soak-real conformance install clean FORCE
+.PHONY: all build run check vet static vulncheck race test bench soak soak-real soak-crash conformance install clean FORCE
 
 all: build
 
@@ -68,10 +68,14 @@ bench: build
 	@$(GO) run ./bench $(BENCH)
 
 # make soak SOAK='-kills 20 -seed 7': a line of JSON with the verdict.
-soak: soak-real
+soak: soak-real soak-crash
 
 soak-real: build
 	@$(GO) run ./test/soak $(SOAK)
+
+# The store killed, or without power, at every write and sync of a trace.
+soak-crash:
+	$(GO) test -count=1 -timeout 60m -run EveryWrite -v ./internal/store -args -all-points
 
 # make conformance RESULT=result.json: rewrite the table in docs/conformance.md
 # from a run of flux-core's scripts.

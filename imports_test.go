@@ -210,6 +210,8 @@ cmd/flux-imp -> internal/imp/... : parses, wires, runs
 internal/testkit/... -> internal/... : tests may know everything
 internal/testkit/... -> flux : clients too
 internal/testkit/... -> VALUE : values too
+internal/testkit/faultdisk -> modernc.org/sqlite/lib : what stands between SQLite and the disk
+internal/testkit/faultdisk -> modernc.org/libc : which is C in Go
 internal/testkit/... -> TEST : and make use of the tests' libraries
 TEST = pgregory.net/rapid github.com/google/go-cmp/... github.com/rogpeppe/go-internal/... github.com/anishathalye/porcupine github.com/santhosh-tekuri/jsonschema/v6
 

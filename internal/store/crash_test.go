@@ -79,6 +79,20 @@ func state(t testing.TB, s *Store) string {
 		fmt.Fprintf(&b, " %d:%s", cp.ID, cp.Value)
 	}
 	streams(0)
+	err = s.reader("", func(c *conn) error {
+		return query(c, "SELECT hash FROM objects ORDER BY hash", func(st *stmt) bool {
+			hash := string(columnBytes(st, 0))
+			data, err := s.Load(hash)
+			if err != nil || raw(data) != hash {
+				t.Errorf("object %x: %v", hash, err)
+			}
+			fmt.Fprintf(&b, " %x", hash[:4])
+			return true
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return b.String()
 }
 

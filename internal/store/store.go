@@ -5,6 +5,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -37,6 +39,26 @@ type Options struct {
 	// Wake, for simulation, takes the place of the store's own goroutine: it is
 	// told, on the committer's goroutine, that [Store.Write] has something to do.
 	Wake func()
+	// VFS, for tests, is the name of SQLite's file system; "" is its own.
+	VFS string
+	// OpenFile, for tests, opens the store's files beside the database; nil is
+	// the operating system.
+	OpenFile func(name string, flag int, perm os.FileMode) (File, error)
+	// CheckpointPages is how long the write-ahead log grows before its pages
+	// are copied into the file; 0 is DefaultCheckpointPages.
+	CheckpointPages int
+}
+
+// DefaultCheckpointPages is SQLite's own default: 4 MB.
+const DefaultCheckpointPages = 1000
+
+// File is a file beside the database.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Truncate(size int64) error
+	Sync() error
 }
 
 // Store is an open database. Its methods may be called from any goroutine.
@@ -94,6 +116,9 @@ func Open(path string, opt Options) (*Store, error) {
 	if opt.MaxCheckpoints == 0 {
 		opt.MaxCheckpoints = DefaultCheckpoints
 	}
+	if opt.CheckpointPages == 0 {
+		opt.CheckpointPages = DefaultCheckpointPages
+	}
 	s := &Store{
 		path: path, opt: opt, read: make(chan *sqlite.Conn, readers),
 		done: make(chan struct{}), active: map[uint64]*activeJob{0: {}},
@@ -144,12 +169,20 @@ func (s *Store) open() error {
 }
 
 func (s *Store) connect(flags sqlite.OpenFlags) (*sqlite.Conn, error) {
-	c, err := sqlite.OpenConn(s.path, flags)
+	path := s.path
+	if s.opt.VFS != "" {
+		path = (&url.URL{Scheme: "file", Path: path, RawQuery: "vfs=" + url.QueryEscape(s.opt.VFS)}).String()
+		flags |= sqlite.OpenURI
+	}
+	c, err := sqlite.OpenConn(path, flags)
 	if err != nil {
 		return nil, wrap("opening "+s.path, err)
 	}
 	c.SetBusyTimeout(busyTimeout)
-	for _, p := range []string{"PRAGMA journal_mode=WAL", "PRAGMA synchronous=" + s.synchronous()} {
+	for _, p := range []string{
+		"PRAGMA journal_mode=WAL", "PRAGMA synchronous=" + s.synchronous(),
+		fmt.Sprintf("PRAGMA wal_autocheckpoint=%d", s.opt.CheckpointPages),
+	} {
 		if err := sqlitex.ExecuteTransient(c, p, nil); err != nil {
 			_ = c.Close()
 			return nil, wrap("opening "+s.path, err)
