@@ -13,6 +13,7 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/store"
 	"goflux/jobid"
 	"goflux/jobspec"
 	"goflux/rset"
@@ -27,13 +28,25 @@ func Registration() *service.Registration {
 			if err != nil {
 				return nil, err
 			}
-			e := &exec{h: h, args: args, jobs: map[jobid.ID]*job{}, began: h.Now(), term: h.Now().UnixNano()}
+			e := &exec{h: h, args: args, jobs: map[jobid.ID]*job{}, began: h.Now()}
+			if e.term, err = nextTerm(h); err != nil {
+				return nil, fmt.Errorf("job-exec: beginning a term: %w", err)
+			}
 			if err := e.Reconfigure(); err != nil {
 				return nil, err
 			}
 			return e, nil
 		},
 	}
+}
+
+// nextTerm begins a term, which is durable before the first launch bears it.
+// Without a store nothing outlives the process, and its start will do.
+func nextTerm(h service.Host) (int64, error) {
+	if st, ok := h.Shared("store").(*store.Store); ok {
+		return st.NextTerm(h.Now())
+	}
+	return h.Now().Unix(), nil
 }
 
 // methods is the authorisation table of job-exec.
