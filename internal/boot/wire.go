@@ -29,6 +29,10 @@ type Wiring struct {
 	ParentURI  string
 	ParentKey  ed25519.PublicKey
 	ParentHost string
+	// Returns says that a parent that is lost may come back at the same place
+	// with the same key, as brokers do that an init system starts. A process
+	// manager starts none anew.
+	Returns bool
 
 	mu   sync.Mutex
 	keys map[string]uint32 // the rank that proves itself by a key
@@ -120,7 +124,7 @@ func (b *Boot) wireConfig(w *Wiring) error {
 	if err != nil {
 		return err
 	}
-	w.any = true
+	w.any, w.Returns = true, true
 	w.allow(key, 0)
 	me := b.hosts.list[b.Rank]
 	_, recovery := b.env.Attrs.Get("broker.recovery-mode")

@@ -93,12 +93,15 @@ func (r *Router) SetParent(parent Endpoint) {
 	r.parent = parent
 }
 
-// NameParent makes the parent reachable by route id.
+// NameParent makes the parent reachable by route id; "" takes the name back:
+// answers to what has come from it are dropped.
 func (r *Router) NameParent(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.parentID = id
-	r.ids[id] = r.parent
+	delete(r.ids, r.parentID)
+	if r.parentID = id; id != "" {
+		r.ids[id] = r.parent
+	}
 }
 
 // LoseParent takes the parent away: what would go there fails from now on.

@@ -255,10 +255,7 @@ func (l *driver) moduleNames() string {
 // watchParent follows the parent's state as far as it matters here.
 func (l *driver) watchParent() {
 	final := int(lifecycle.Shutdown)
-	l.h.Request(service.Request{
-		Topic: "state-machine.monitor", NodeID: message.NodeUpstream, Flags: message.FlagStreaming,
-		Payload: rpc.StateMonitor{Final: &final},
-	}, func(m *message.Message) {
+	service.Upstream(l.h, "state-machine.monitor", rpc.StateMonitor{Final: &final}, func(m *message.Message) {
 		var s rpc.StateNumber
 		switch err := m.Err(); {
 		case err == nil && m.Decode(&s) == nil:

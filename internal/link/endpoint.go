@@ -146,7 +146,7 @@ func (l *Listener) Admit(nc net.Conn) (net.Conn, error) {
 		return nc, sameUser(nc)
 	}
 	setTCP(nc, l.opt)
-	return handshake(tls.Server(nc, l.conf))
+	return handshake(context.Background(), tls.Server(nc, l.conf))
 }
 
 // Dial connects to a listener whose key is peer.
@@ -164,12 +164,12 @@ func Dial(ctx context.Context, uri string, id *Identity, peer ed25519.PublicKey,
 		return nc, sameUser(nc)
 	}
 	setTCP(nc, opt)
-	return handshake(tls.Client(nc, tlsConfig(id, func(k ed25519.PublicKey) bool { return k.Equal(peer) })))
+	return handshake(ctx, tls.Client(nc, tlsConfig(id, func(k ed25519.PublicKey) bool { return k.Equal(peer) })))
 }
 
-func handshake(tc *tls.Conn) (net.Conn, error) {
+func handshake(ctx context.Context, tc *tls.Conn) (net.Conn, error) {
 	_ = tc.SetDeadline(time.Now().Add(handshakeTimeout))
-	if err := tc.Handshake(); err != nil {
+	if err := tc.HandshakeContext(ctx); err != nil {
 		tc.Close()
 		return nil, fmt.Errorf("TLS handshake with %s: %w", tc.RemoteAddr(), err)
 	}

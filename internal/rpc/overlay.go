@@ -10,9 +10,13 @@ type OverlayHello struct {
 	Features []string `json:"features"`
 	Release  string   `json:"release"`
 	Rank     uint32   `json:"rank"`
-	UUID     string   `json:"uuid"`
-	Status   int      `json:"status"`
-	Hostname string   `json:"hostname"`
+	// UUID names this connection: the route id of what comes over it.
+	UUID string `json:"uuid"`
+	// Previous is the UUID of the sender's last connection to this parent, ""
+	// for its first.
+	Previous string `json:"previous,omitzero"`
+	Status   int    `json:"status"`
+	Hostname string `json:"hostname"`
 }
 
 // OverlayWelcome answers OverlayHello.
@@ -47,6 +51,18 @@ type OverlayRank struct {
 // OverlayReason is overlay.disconnect-parent.
 type OverlayReason struct {
 	Reason string `json:"reason"`
+}
+
+// OverlayParentWait is overlay.parent-wait, which is answered when the parent is
+// connected and the number of connections there have been is greater than After.
+// EHOSTUNREACH when it is gone for good.
+type OverlayParentWait struct {
+	After int `json:"after"`
+}
+
+// OverlayParentUp answers overlay.parent-wait.
+type OverlayParentUp struct {
+	Connections int `json:"connections"`
 }
 
 // OverlayPeer is an answer to overlay.monitor.

@@ -13,7 +13,8 @@ import (
 // its methods may be called from any goroutine.
 type Tracker struct {
 	mu      sync.Mutex
-	pending map[key]*message.Message
+	pending map[string]map[key]*message.Message // by sender
+	n       int
 }
 
 type key struct {
@@ -28,9 +29,19 @@ func keyOf(m *message.Message) key {
 	return key{strings.Join(m.Routes, "!"), m.Matchtag}
 }
 
+// tracked tells whether a message is, or answers, a request that is kept.
+func tracked(m *message.Message) bool {
+	return !m.Is(message.FlagNoResponse) && m.Matchtag != message.MatchtagNone
+}
+
 // Request notes a request on its way to the endpoint. Only its header is kept.
+// A farewell (SERVICE.disconnect, RFC 6) ends what its sender had asked of that
+// service: nobody will answer that any more.
 func (t *Tracker) Request(m *message.Message) {
-	if m.Is(message.FlagNoResponse) || m.Matchtag == message.MatchtagNone {
+	if name, ok := strings.CutSuffix(m.Topic, ".disconnect"); ok {
+		t.purge(m.Sender(), name)
+	}
+	if !tracked(m) {
 		return
 	}
 	header := *m
@@ -38,9 +49,33 @@ func (t *Tracker) Request(m *message.Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.pending == nil {
-		t.pending = map[key]*message.Message{}
+		t.pending = map[string]map[key]*message.Message{}
 	}
-	t.pending[keyOf(m)] = &header
+	of := t.pending[m.Sender()]
+	if of == nil {
+		of = map[key]*message.Message{}
+		t.pending[m.Sender()] = of
+	}
+	k := keyOf(m)
+	if of[k] == nil {
+		t.n++
+	}
+	of[k] = &header
+}
+
+func (t *Tracker) purge(sender, service string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	of := t.pending[sender]
+	for k, m := range of {
+		if m.Service() == service {
+			delete(of, k)
+			t.n--
+		}
+	}
+	if len(of) == 0 {
+		delete(t.pending, sender)
+	}
 }
 
 // Response notes an answer of the endpoint.
@@ -51,22 +86,35 @@ func (t *Tracker) Response(m *message.Message) {
 	t.Forget(m)
 }
 
-// Forget drops a request that will be answered by somebody else.
-func (t *Tracker) Forget(m *message.Message) {
+// Forget drops a request that will be answered by somebody else, or here. It is
+// false when somebody has answered it already, who drained the tracker.
+func (t *Tracker) Forget(m *message.Message) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.pending, keyOf(m))
+	of := t.pending[m.Sender()]
+	k := keyOf(m)
+	if of[k] == nil {
+		return !tracked(m)
+	}
+	delete(of, k)
+	t.n--
+	if len(of) == 0 {
+		delete(t.pending, m.Sender())
+	}
+	return true
 }
 
 // Drain forgets all pending requests and returns them.
 func (t *Tracker) Drain() []*message.Message {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := make([]*message.Message, 0, len(t.pending))
-	for _, m := range t.pending {
-		out = append(out, m)
+	out := make([]*message.Message, 0, t.n)
+	for _, of := range t.pending {
+		for _, m := range of {
+			out = append(out, m)
+		}
 	}
-	t.pending = nil
+	t.pending, t.n = nil, 0
 	return out
 }
 
@@ -74,5 +122,5 @@ func (t *Tracker) Drain() []*message.Message {
 func (t *Tracker) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return len(t.pending)
+	return t.n
 }

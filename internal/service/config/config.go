@@ -203,27 +203,26 @@ func (s *instance) watchState() {
 
 // follow takes the parent's configuration, now and on each change.
 func (s *instance) follow() {
-	s.h.Request(service.Request{Topic: "config.get", NodeID: message.NodeUpstream, Flags: message.FlagStreaming},
-		func(m *message.Message) {
-			conf := config.Table{}
-			err := m.Err()
-			if err == nil {
-				err = config.Update(conf, string(m.JSON()))
-			}
+	service.Upstream(s.h, "config.get", nil, func(m *message.Message) {
+		conf := config.Table{}
+		err := m.Err()
+		if err == nil {
+			err = config.Update(conf, string(m.JSON()))
+		}
+		if err != nil {
+			s.h.Log().Log(context.Background(), service.LevelCrit, fmt.Sprintf("parent update: %v", err))
+			s.sync("sync-fail")
+			return
+		}
+		s.change(conf, func(err error) {
 			if err != nil {
-				s.h.Log().Log(context.Background(), service.LevelCrit, fmt.Sprintf("parent update: %v", err))
+				s.h.Log().Error(fmt.Sprintf("parent update: %v", err))
 				s.sync("sync-fail")
 				return
 			}
-			s.change(conf, func(err error) {
-				if err != nil {
-					s.h.Log().Error(fmt.Sprintf("parent update: %v", err))
-					s.sync("sync-fail")
-					return
-				}
-				s.sync("sync-success")
-			})
+			s.sync("sync-success")
 		})
+	})
 }
 
 // sync tells the state machine, once, how it went.

@@ -70,7 +70,29 @@ func construct(h service.Host, _ []string) (any, error) {
 				g.peerChanged(&p)
 			}
 		})
+	if h.Rank() != 0 {
+		service.OnParentBack(h, g.tellAll)
+	}
 	return g, nil
+}
+
+// tellAll tells the parent, who knows nothing of what was before it was back,
+// who is in which group.
+func (g *groups) tellAll() {
+	g.flush()
+	all := map[string][]rpc.GroupUpdate{}
+	for name, gr := range g.byName {
+		if !gr.members.Empty() {
+			all[name] = []rpc.GroupUpdate{{Ranks: gr.members.String(), Set: true}}
+		}
+	}
+	g.sendUp(all)
+}
+
+func (g *groups) sendUp(batch map[string][]rpc.GroupUpdate) {
+	if g.h.Rank() != 0 && len(batch) > 0 {
+		g.h.Request(service.Request{Topic: "groups.update", NodeID: message.NodeUpstream, Payload: rpc.GroupUpdates{Update: batch}}, nil)
+	}
 }
 
 // Start puts off running until the overlay has told what is below.
@@ -107,9 +129,7 @@ func (g *groups) flush() {
 	for name, updates := range batch {
 		batch[name] = g.apply(name, updates)
 	}
-	if g.h.Rank() != 0 {
-		g.h.Request(service.Request{Topic: "groups.update", NodeID: message.NodeUpstream, Payload: rpc.GroupUpdates{Update: batch}}, nil)
-	}
+	g.sendUp(batch)
 }
 
 // apply changes a group and returns the changes, those of one kind in a row

@@ -15,10 +15,12 @@ var features = []string{}
 const helloTopic = "overlay.hello"
 
 // Control messages (RFC 3): a sign of life, a subtree's new status, a
-// separation by the parent, a farewell and its acknowledgement.
+// separation by the parent, a farewell and its acknowledgement, a question for a
+// sign of life.
 const (
 	controlHeartbeat  = 0
 	controlStatus     = 1
 	controlDisconnect = 2
 	controlGoodbye    = 3
+	controlProbe      = 4
 )

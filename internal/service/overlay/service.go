@@ -45,6 +45,7 @@ var Service = &service.Registration{
 		service.Deferred("overlay.monitor", service.Owner, (*overlay).monitor),
 		service.Unary("overlay.disconnect-subtree", service.Owner, (*overlay).disconnectSubtree),
 		service.Unary("overlay.disconnect-parent", service.Owner, (*overlay).disconnectParent),
+		service.Deferred("overlay.parent-wait", service.Owner, (*overlay).parentWait),
 		service.Deferred("overlay.trace", service.Owner, (*overlay).trace),
 		service.Unary("overlay.stats-get", service.Guests, (*overlay).stats),
 	},
@@ -68,8 +69,10 @@ type overlay struct {
 	names  map[uint32]string // of children, as they said
 	traced tracers
 
-	mu       sync.RWMutex // guards children for the router, which looks from any goroutine
-	children map[uint32]*childLink
+	mu         sync.RWMutex // guards what follows, at which others look, too
+	children   map[uint32]*childLink
+	rejects    int // that were not logged
+	lastReject time.Time
 
 	healthStreams  service.Streams[struct{}]
 	monitorStreams service.Streams[struct{}]
@@ -224,6 +227,9 @@ func (o *overlay) Disconnect(sender string) {
 	o.healthStreams.Disconnect(sender, nil)
 	o.monitorStreams.Disconnect(sender, nil)
 	o.traced.disconnect(sender)
+	if o.parent != nil {
+		o.parent.waiters.Disconnect(sender, nil)
+	}
 }
 
 // Stop closes all links.

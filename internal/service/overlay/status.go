@@ -143,20 +143,37 @@ func (o *overlay) disconnectParent(_ *service.Call, req *rpc.OverlayReason) (any
 	if o.parent == nil {
 		return nil, message.Errorf(syscall.EINVAL, "no parent connection")
 	}
-	o.logCritical("disconnecting: " + req.Reason)
-	o.parentGone()
+	switch {
+	case !o.w.Returns:
+		o.logCritical("disconnecting: " + req.Reason)
+		o.parentGone()
+	case o.parent.connected(): // else it is being looked for already
+		o.parent.away("is given up: " + req.Reason)
+	}
 	return nil, nil
+}
+
+// parentWait is for those who have something to do each time that the parent is
+// back.
+func (o *overlay) parentWait(c *service.Call, req *rpc.OverlayParentWait) {
+	if o.parent == nil {
+		c.Fail(message.Errorf(syscall.EINVAL, "no parent connection"))
+		return
+	}
+	if !o.parent.answerWait(c, req.After) {
+		o.parent.waiters.Add(c, req.After)
+	}
 }
 
 func (o *overlay) stats(*service.Call, *rpc.Empty) (any, error) {
 	a := rpc.OverlayStats{ChildCount: len(o.peers.All()), ChildConnected: o.peers.Online()}
 	o.mu.RLock()
 	for _, c := range o.children {
-		a.ChildRPC += c.track.Len()
+		a.ChildRPC += c.sent.Len()
 	}
 	o.mu.RUnlock()
 	if o.parent != nil {
-		a.ParentCount, a.ParentRPC = 1, o.parent.track.Len()
+		a.ParentCount, a.ParentRPC = 1, o.parent.sent.Len()
 	}
 	return a, nil
 }
