@@ -15,11 +15,22 @@ import (
 // event log to the value.
 const lookupCurrent = 2
 
+const jobInfoKeys = `The keys that every job has, once it has got that far:
+
+  jobspec              what was asked for, with later updates
+  R                    the resources it was given, with later updates
+  J                    the request as it was signed
+  eventlog             what has happened to it
+  guest.exec.eventlog  what has happened to its shells and tasks
+  guest.input          its standard input
+  guest.output         its output`
+
 // jobInfo is flux job info.
 func (a *app) jobInfo() *cobra.Command {
 	var original, base bool
 	cmd := &cobra.Command{
 		Use: "info JOBID KEY", Short: "print a job's R, jobspec, J, eventlog, …",
+		Long: jobInfoKeys,
 		Args: a.usageOperands(2, 2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			id, err := parseJobID(args[0])

@@ -64,20 +64,28 @@ func (s *jobs) lookup(c *service.Call, req *rpc.JobInfoLookup) {
 	s.after(func() {
 		j, err := s.seen(c, req.ID)
 		if err != nil {
-			c.Fail(err)
+			c.Fail(absent(err, "invalid job id"))
 			return
 		}
 		out := map[string]any{"id": uint64(req.ID)}
 		for _, key := range req.Keys {
 			v, err := s.document(j, key, req.Flags)
 			if err != nil {
-				c.Fail(err)
+				c.Fail(absent(err, "key not found"))
 				return
 			}
 			out[key] = v
 		}
 		c.Respond(out)
 	})
+}
+
+// absent says what it is that was not found.
+func absent(err error, text string) error {
+	if err == syscall.ENOENT {
+		return message.Errorf(syscall.ENOENT, "%s", text)
+	}
+	return err
 }
 
 // document returns the value of a key of the job's directory. ENOENT.
