@@ -178,12 +178,16 @@ func (e *exec) escalate(j *job) {
 func (e *exec) signal(j *job, sig syscall.Signal, group bool) {
 	for _, sh := range j.shells {
 		if !sh.ended {
-			e.h.Request(service.Request{
-				Topic: "job-agent.kill", NodeID: sh.rank,
-				Payload: rpc.AgentKill{ID: j.id, Signum: int(sig), Group: group},
-			}, nil)
+			e.signalShell(j, sh, sig, group)
 		}
 	}
+}
+
+func (e *exec) signalShell(j *job, sh *shell, sig syscall.Signal, group bool) {
+	e.h.Request(service.Request{
+		Topic: "job-agent.kill", NodeID: sh.rank,
+		Payload: rpc.AgentKill{ID: j.id, Signum: int(sig), Group: group},
+	}, nil)
 }
 
 // unkillable gives up on shells that survive SIGKILL: their nodes are drained.

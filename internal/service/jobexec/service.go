@@ -55,6 +55,7 @@ var methods = []service.Method{
 	service.Deferred("job-exec.shell-barrier", service.Guests, (*exec).barrier),
 	service.Unary("job-exec.critical-ranks", service.Guests, (*exec).criticalRanks),
 	service.Unary("job-exec.expiration", service.Owner, (*exec).expiration),
+	service.Unary("job-exec.claims", service.Owner, (*exec).claims),
 	service.Unary("job-exec.override", service.Guests, (*exec).override),
 }
 
@@ -99,6 +100,7 @@ type shell struct {
 	shellRank int
 	pid       int
 	ended     bool
+	away      time.Time // since when its node cannot be reached; zero: it can
 }
 
 // Start implements service.Starter: it says hello to the job manager.
@@ -182,26 +184,13 @@ func (e *exec) lasting() bool {
 	return dir != "" && cleanup != "1"
 }
 
-const (
-	// afterRestart is how long after this service began a node that is not
-	// there yet may still come: the brokers of an instance restart together.
-	afterRestart = 2 * time.Minute
-	// relaunchPause is the time between attempts to reach it.
-	relaunchPause = 500 * time.Millisecond
-)
-
 // launchOn has one shell started, or found again.
 func (e *exec) launchOn(j *job, sh *shell, req *rpc.AgentLaunch) {
 	e.h.Request(service.Request{
 		Topic: "job-agent.launch", NodeID: sh.rank, Flags: message.FlagStreaming, Payload: req,
 	}, func(m *message.Message) {
-		unreachable := message.Errno(m.Err()) == syscall.EHOSTUNREACH
-		if unreachable && sh.pid == 0 && !sh.ended && e.h.Now().Sub(e.began) < afterRestart {
-			e.h.After(relaunchPause, func() {
-				if !sh.ended {
-					e.launchOn(j, sh, req)
-				}
-			})
+		if err := m.Err(); err != nil && e.awaited(j, sh, err) {
+			e.relaunch(j, sh, req)
 			return
 		}
 		e.agentEvent(j, sh, req.Reattach, m)
@@ -223,8 +212,13 @@ func (e *exec) agentEvent(j *job, sh *shell, reattach bool, m *message.Message) 
 	}
 	switch ev.Type {
 	case "started":
-		sh.pid = ev.Pid
-		e.shellStarted(j, reattach)
+		first := sh.pid == 0
+		if sh.pid = ev.Pid; !sh.away.IsZero() {
+			e.returned(j, sh)
+		}
+		if first {
+			e.shellStarted(j, reattach)
+		}
 	case "log":
 		e.log(j, "log", map[string]any{
 			"component": "flux-shell", "stream": ev.Stream, "rank": fmt.Sprint(sh.rank), "data": ev.Data,
@@ -295,11 +289,9 @@ func (e *exec) shellLost(j *job, sh *shell, err error) {
 	host := j.r.Host(sh.rank)
 	switch errno := message.Errno(err); {
 	case errno == syscall.EHOSTUNREACH:
-		critical := j.isCritical(sh)
-		e.tellLost(j, sh, critical, fmt.Sprintf("node failure on %s (shell rank %d)", host, sh.shellRank))
-		if critical {
-			e.fatalError(j, fmt.Sprintf("node failure on %s (rank %d)", host, sh.rank))
-		}
+		e.nodeFailed(j, sh, "")
+	case errno == syscall.ESRCH && !sh.away.IsZero():
+		e.nodeFailed(j, sh, ": it came back without the job's shell")
 	case errno == syscall.ESRCH:
 		e.fatalError(j, fmt.Sprintf("the job's shell is not on %s (rank %d) any more", host, sh.rank))
 	case errno == syscall.ENOSYS:
@@ -316,7 +308,7 @@ func (e *exec) tellLost(j *job, sh *shell, critical bool, text string) {
 	if sh.shellRank == 0 {
 		return
 	}
-	severity := 1
+	severity := severityNotCritical
 	if critical {
 		severity = 0
 	}
@@ -393,12 +385,14 @@ func (e *exec) respond(j *job, kind string, data rpc.ExecData) {
 }
 
 // fatalError raises an exec exception of severity zero, once.
-func (e *exec) fatalError(j *job, note string) {
+func (e *exec) fatalError(j *job, note string) { e.fatal(j, "exec", note) }
+
+func (e *exec) fatal(j *job, kind, note string) {
 	if j.fatal {
 		return
 	}
 	j.fatal = true
-	e.respond(j, "exception", rpc.ExecData{Severity: 0, Type: "exec", Note: note})
+	e.respond(j, "exception", rpc.ExecData{Severity: 0, Type: kind, Note: note})
 }
 
 // log adds events to the job's execution event log: pairs of name and context.

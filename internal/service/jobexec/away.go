@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package jobexec
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/service"
+)
+
+// This file is about nodes that cannot be reached. Where brokers are started
+// anew by an init system, the shells of a broker that died go on, and the next
+// broker on the node finds them: so a node has some time to return before its
+// jobs get an exception. Elsewhere a node that is lost is lost at once.
+
+const (
+	// afterRestart is how long after this service began a node that is not
+	// there yet may still come: the brokers of an instance restart together.
+	afterRestart = 2 * time.Minute
+	// nodeReturn is how long a node that was there may be away: an init system
+	// starts a broker that died after some 5 s, and a network that is not back
+	// by then has failed.
+	nodeReturn = 30 * time.Second
+	// relaunchPause is the time between attempts to reach it.
+	relaunchPause = 500 * time.Millisecond
+	// settleTime is how long after this service began its list of jobs may lack
+	// some that run.
+	settleTime = 30 * time.Second
+)
+
+// exceptionNodeFailure is the type of the exception of a job that has lost a
+// node, with severity severityNotCritical if it can do without.
+const (
+	exceptionNodeFailure = "node-failure"
+	severityNotCritical  = 2
+)
+
+// awaited tells whether a shell that cannot be reached, or whose node's agent is
+// not there yet, may still be: then the launch is made once more.
+func (e *exec) awaited(j *job, sh *shell, err error) bool {
+	num := message.Errno(err)
+	if sh.ended || j.fatal || num != syscall.EHOSTUNREACH && num != syscall.ENOSYS {
+		return false
+	}
+	now := e.h.Now()
+	if sh.pid == 0 && now.Sub(e.began) < afterRestart {
+		return true
+	}
+	method, _ := e.h.Attr("broker.boot-method")
+	if method != "config" || num == syscall.ENOSYS && sh.away.IsZero() {
+		return false
+	}
+	if sh.away.IsZero() {
+		sh.away = now
+		e.tell(j, sh, fmt.Sprintf("lost contact with %s (rank %d): it has %.0f s to return", j.r.Host(sh.rank), sh.rank, nodeReturn.Seconds()))
+	}
+	return now.Sub(sh.away) < nodeReturn
+}
+
+// relaunch has a shell found again, or started if that has not happened.
+func (e *exec) relaunch(j *job, sh *shell, req *rpc.AgentLaunch) {
+	again := *req
+	again.Reattach = req.Reattach || sh.pid != 0
+	e.h.After(relaunchPause, func() {
+		if sh.ended || e.jobs[j.id] != j {
+			return
+		}
+		if j.fatal && sh.pid == 0 { // nobody needs it any more
+			e.ended(j, sh)
+			return
+		}
+		e.launchOn(j, sh, &again)
+	})
+}
+
+// returned is a shell that was away and has been found again.
+func (e *exec) returned(j *job, sh *shell) {
+	e.tell(j, sh, fmt.Sprintf("%s (rank %d) is back after %.1f s", j.r.Host(sh.rank), sh.rank, e.h.Now().Sub(sh.away).Seconds()))
+	sh.away = time.Time{}
+	if j.killer != nil { // it has not heard that
+		e.signalShell(j, sh, e.conf.termSignal, false)
+	}
+}
+
+// tell puts a line into the job's execution event log, where those who follow
+// the job see it, and into the broker's log.
+func (e *exec) tell(j *job, sh *shell, text string) {
+	e.h.Log().Warn(text, "jobid", j.id.F58())
+	e.log(j, "log", map[string]any{
+		"component": "job-exec", "stream": "stderr", "rank": fmt.Sprint(sh.rank), "data": text + "\n",
+	})
+}
+
+// nodeFailed is a shell whose node is lost.
+func (e *exec) nodeFailed(j *job, sh *shell, how string) {
+	critical := j.isCritical(sh)
+	text := fmt.Sprintf("node failure on %s (shell rank %d)%s", j.r.Host(sh.rank), sh.shellRank, how)
+	if critical {
+		e.tellLost(j, sh, true, text)
+		e.fatal(j, exceptionNodeFailure, fmt.Sprintf("node failure on %s (rank %d)%s", j.r.Host(sh.rank), sh.rank, how))
+		return
+	}
+	if j.fatal {
+		return
+	}
+	e.respond(j, "exception", rpc.ExecData{Severity: severityNotCritical, Type: exceptionNodeFailure, Note: text})
+	e.tellLost(j, sh, false, "") // the exception has the words
+}
+
+// claims tells a node's agent, which has shells that nobody has asked for since
+// its broker came up, which of them belong to no job that runs: the job was
+// given up while the node was away.
+func (e *exec) claims(_ *service.Call, req *rpc.AgentShells) (any, error) {
+	if e.h.Now().Sub(e.began) < settleTime {
+		return nil, message.Errorf(syscall.EAGAIN, "not all jobs may be known yet")
+	}
+	var gone rpc.AgentShells
+	for _, s := range req.Shells {
+		if j := e.jobs[s.ID]; j == nil || j.attempt > s.Attempt {
+			gone.Shells = append(gone.Shells, s)
+		}
+	}
+	return gone, nil
+}
