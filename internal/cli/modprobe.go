@@ -45,13 +45,17 @@ func (a *app) openModprobe(o *modprobeOptions) (*modprobe.Modprobe, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := modprobe.New(inst,
-		func(line string) { fmt.Fprintln(a.out, line); a.flush() },
-		func(line string) { fmt.Fprintln(a.err, line) })
+	m, err := modprobe.New(inst, modprobe.Options{
+		Out:    func(line string) { fmt.Fprintln(a.out, line); a.flush() },
+		Err:    func(line string) { fmt.Fprintln(a.err, line) },
+		DryRun: o.dryRun, Verbose: o.verbose,
+	})
 	if err != nil {
 		return nil, err
 	}
-	m.DryRun, m.Verbose = o.dryRun, o.verbose
+	if err := m.DisableByEnv(); err != nil {
+		return nil, err
+	}
 	for _, alt := range o.alternatives {
 		service, name, ok := strings.Cut(alt, "=")
 		if !ok || service == "" {

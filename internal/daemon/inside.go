@@ -55,7 +55,7 @@ func (l *driver) useInside() {
 			continue
 		}
 		p.commands[0].inside = func(ctx context.Context, out, errs func(string)) error {
-			m, err := modprobe.New(instance{l}, out, errs)
+			m, err := modprobe.New(instance{l}, modprobe.Options{Out: out, Err: errs})
 			if err != nil {
 				return err
 			}

@@ -13,14 +13,15 @@ import (
 )
 
 // searchPath is where files are looked for: $FLUX_MODPROBE_PATH or the
-// installation's directories, and $FLUX_MODPROBE_PATH_APPEND.
-func (m *Modprobe) searchPath() []string {
+// installation's directories, and $FLUX_MODPROBE_PATH_APPEND. What a package
+// installs is below builtin, datadir for tables and libexecdir for programs.
+func (m *Modprobe) searchPath(builtin string) []string {
 	var dirs []string
 	if path, ok := m.inst.Getenv("FLUX_MODPROBE_PATH"); ok {
 		dirs = strings.Split(path, ":")
 	} else {
-		data, _ := install.Builtin("datadir")
-		dirs = []string{filepath.Join(data, "modprobe"), filepath.Join(install.Sysconf(), "modprobe")}
+		dir, _ := install.Builtin(builtin)
+		dirs = []string{filepath.Join(dir, "modprobe"), filepath.Join(install.Sysconf(), "modprobe")}
 	}
 	if path, ok := m.inst.Getenv("FLUX_MODPROBE_PATH_APPEND"); ok {
 		dirs = append(dirs, strings.Split(path, ":")...)
@@ -38,10 +39,15 @@ func (m *Modprobe) searchPath() []string {
 
 // files returns NAME.d/*.EXT of all directories of the search path.
 func (m *Modprobe) files(name, ext string) []string {
+	builtin := "datadir"
+	if ext == "py" {
+		builtin = "libexecdir"
+	}
 	var list []string
-	for _, dir := range m.searchPath() {
-		found, err := filepath.Glob(filepath.Join(dir, name+".d", "*."+ext))
-		if err == nil {
+	for _, dir := range m.searchPath(builtin) {
+		pattern := filepath.Join(dir, name+".d", "*."+ext)
+		m.tell("checking " + pattern)
+		if found, err := filepath.Glob(pattern); err == nil {
 			sort.Strings(found)
 			list = append(list, found...)
 		}
@@ -140,10 +146,21 @@ func (m *Modprobe) update(name string, v any) error {
 	return t.set(table)
 }
 
+// moduleKeys are the keys of a module's table (flux-modprobe(1)).
+var moduleKeys = names{
+	"name": true, "module": true, "exec": true, "disabled": true, "priority": true, "ranks": true, "args": true,
+	"provides": true, "requires": true, "needs": true, "before": true, "after": true,
+	"needs-attrs": true, "needs-config": true, "needs-env": true,
+}
+
 // set changes a task as a table says.
 func (t *Task) set(table config.Table) error {
+	for key := range table {
+		if !moduleKeys[key] {
+			return fmt.Errorf("%s: invalid config key '%s'", t.Name, key)
+		}
+	}
 	s := config.Read(config.Table{t.Name: table}, t.Name)
-	s.String("name")
 	if v, ok := s.String("module"); ok {
 		t.Module = v
 	}
@@ -179,5 +196,5 @@ func (t *Task) set(table config.Table) error {
 			}
 		}
 	}
-	return s.Err(true)
+	return s.Err(false)
 }

@@ -34,16 +34,22 @@ type Modprobe struct {
 	alone  map[string]bool     // those replace the module's own
 	forced map[string]bool
 
-	// DryRun prints what would be done.
-	DryRun  bool
-	Verbose bool
+	dryRun, verbose bool
+}
+
+// Options say what to do besides what is asked for.
+type Options struct {
+	Out     func(line string) // takes what tasks print
+	Err     func(line string) // takes what went wrong, and what Verbose tells
+	DryRun  bool              // print what would be done
+	Verbose bool              // tell of tasks and of where files are looked for
 }
 
 // New returns the tasks of the built-in table, changed by the files in the
 // search path and by the [modules] table of the configuration.
-func New(inst Instance, out, errs func(line string)) (*Modprobe, error) {
+func New(inst Instance, o Options) (*Modprobe, error) {
 	m := &Modprobe{
-		inst: inst, out: out, err: errs, tasks: map[string]*Task{},
+		inst: inst, out: o.Out, err: o.Err, dryRun: o.DryRun, verbose: o.Verbose, tasks: map[string]*Task{},
 		args: map[string][]string{}, alone: map[string]bool{}, forced: map[string]bool{},
 	}
 	for _, t := range builtin() {

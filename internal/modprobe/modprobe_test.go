@@ -51,7 +51,7 @@ func tasks(t *testing.T, f *fake, files map[string]string) (*Modprobe, error) {
 		f.env = map[string]string{}
 	}
 	f.env["FLUX_MODPROBE_PATH"] = dir
-	return New(f, func(string) {}, func(string) {})
+	return New(f, Options{Out: func(string) {}, Err: func(string) {}})
 }
 
 func must(t *testing.T, m *Modprobe, err error) *Modprobe {
@@ -114,7 +114,7 @@ func TestFiles(t *testing.T) {
 		"[nothing]\nargs = []\n":            "no such task",
 		"modules = 3\n":                     "not an array",
 		"[[modules]]\nmodule = \"x\"\n":     "'name'",
-		"[kvs]\ncolour = \"red\"\n":         "colour",
+		"[kvs]\ncolour = \"red\"\n":         "invalid config key 'colour'",
 		"[kvs]\nranks = \"some\"\n":         "some",
 		"[kvs]\nargs = [ 1 ]\n":             "strings",
 		"[[modules]]\nname = \"x\"\nexec=1": "exec",
@@ -208,5 +208,28 @@ func TestRun(t *testing.T) {
 	}
 	if err := m.run(context.Background(), o); err != nil || !slices.Equal(ran, []string{"a", "b", "c"}) {
 		t.Errorf("ran %q: %v", ran, err)
+	}
+}
+
+// Who is in doubt where files come from is told, once for a directory.
+func TestVerboseSearch(t *testing.T) {
+	var told []string
+	f := &fake{env: map[string]string{"FLUX_MODPROBE_PATH": "/a: :/b:", "FLUX_MODPROBE_PATH_APPEND": "/b:/c"}}
+	if _, err := New(f, Options{Err: func(line string) { told = append(told, line) }, Verbose: true}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"checking /a/modprobe.d/*.toml", "checking /b/modprobe.d/*.toml", "checking /c/modprobe.d/*.toml"}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %q", told)
+	}
+}
+
+func TestDisableByEnv(t *testing.T) {
+	m, err := tasks(t, &fake{env: map[string]string{"FLUX_MODPROBE_DISABLE": "sched-simple, kvs"}}, nil)
+	if err := must(t, m, err).DisableByEnv(); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := m.Resolve("sched", false); got.Name == "sched-simple" || !m.tasks["kvs"].Disabled {
+		t.Errorf("the scheduler is %s", got.Name)
 	}
 }

@@ -29,7 +29,7 @@ var CleanupCommands = []string{
 
 // rc1Modules are the modules of an instance.
 var rc1Modules = []string{
-	"content", "heartbeat", "content-backing", "kvs", "kvs-watch", "sdbus", "sdbus-sys", "sdexec", "sdmon",
+	"content", "heartbeat", "cron", "content-backing", "kvs", "kvs-watch", "sdbus", "sdbus-sys", "sdexec", "sdmon",
 	"resource", "job-manager", "job-list", "job-info", "job-ingest", "job-exec",
 }
 
@@ -59,7 +59,7 @@ func (m *Modprobe) RC1Order() (Order, error) {
 }
 
 func (m *Modprobe) setupRC1() error {
-	if err := m.disableByEnv(); err != nil {
+	if err := m.DisableByEnv(); err != nil {
 		return err
 	}
 	if name, ok := m.inst.Attr("content.backing-module"); ok {
@@ -93,8 +93,8 @@ func (m *Modprobe) prepare(t *Task) {
 	m.addActive(t)
 }
 
-// disableByEnv disables what FLUX_MODPROBE_DISABLE lists.
-func (m *Modprobe) disableByEnv() error {
+// DisableByEnv disables what FLUX_MODPROBE_DISABLE lists.
+func (m *Modprobe) DisableByEnv() error {
 	text, _ := m.inst.Getenv("FLUX_MODPROBE_DISABLE")
 	for _, name := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
 		if err := m.Disable(name); err != nil {

@@ -90,7 +90,7 @@ func errorText(err error) string {
 
 func (m *Modprobe) runTask(ctx context.Context, t *Task) error {
 	switch {
-	case m.DryRun:
+	case m.dryRun:
 		m.out(m.describe(t))
 		return nil
 	case !t.isModule():
@@ -114,7 +114,7 @@ func (m *Modprobe) describe(t *Task) string {
 }
 
 func (m *Modprobe) tell(text string) {
-	if m.Verbose {
+	if m.verbose {
 		m.err(text)
 	}
 }
