@@ -3,6 +3,8 @@
 package track
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -13,8 +15,15 @@ import (
 // its methods may be called from any goroutine.
 type Tracker struct {
 	mu      sync.Mutex
-	pending map[string]map[key]*message.Message // by sender
+	pending map[string]map[key]entry // by sender
 	n       int
+	last    uint64 // number of the last request
+}
+
+// entry is a request that is kept.
+type entry struct {
+	*message.Message
+	number uint64 // in order of arrival
 }
 
 type key struct {
@@ -49,18 +58,19 @@ func (t *Tracker) Request(m *message.Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.pending == nil {
-		t.pending = map[string]map[key]*message.Message{}
+		t.pending = map[string]map[key]entry{}
 	}
 	of := t.pending[m.Sender()]
 	if of == nil {
-		of = map[key]*message.Message{}
+		of = map[key]entry{}
 		t.pending[m.Sender()] = of
 	}
 	k := keyOf(m)
-	if of[k] == nil {
+	if _, again := of[k]; !again {
 		t.n++
 	}
-	of[k] = &header
+	t.last++
+	of[k] = entry{&header, t.last}
 }
 
 func (t *Tracker) purge(sender, service string) {
@@ -93,7 +103,7 @@ func (t *Tracker) Forget(m *message.Message) bool {
 	defer t.mu.Unlock()
 	of := t.pending[m.Sender()]
 	k := keyOf(m)
-	if of[k] == nil {
+	if _, kept := of[k]; !kept {
 		return !tracked(m)
 	}
 	delete(of, k)
@@ -104,17 +114,22 @@ func (t *Tracker) Forget(m *message.Message) bool {
 	return true
 }
 
-// Drain forgets all pending requests and returns them.
+// Drain forgets all pending requests and returns them, the oldest first.
 func (t *Tracker) Drain() []*message.Message {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := make([]*message.Message, 0, t.n)
+	all := make([]entry, 0, t.n)
 	for _, of := range t.pending {
-		for _, m := range of {
-			out = append(out, m)
+		for _, e := range of {
+			all = append(all, e)
 		}
 	}
 	t.pending, t.n = nil, 0
+	slices.SortFunc(all, func(a, b entry) int { return cmp.Compare(a.number, b.number) })
+	out := make([]*message.Message, len(all))
+	for i, e := range all {
+		out[i] = e.Message
+	}
 	return out
 }
 
