@@ -64,7 +64,11 @@ internal/sys/... -> internal/message : errors keep their errno
 internal/sys/subproc -> internal/rpc : the subprocess protocol (RFC 42) has two servers, broker and shell, and one engine
 internal/sys/terminus -> internal/rpc : as has the terminal protocol
 
+internal/upstream -> internal/service : the host that asks
+internal/upstream -> internal/message : what it asks
+internal/upstream -> internal/rpc : how it asks whether the parent is there
 internal/service -> internal/message : a service is methods on messages
+internal/service/* -> internal/upstream : asks its parent again when that was away
 internal/service/* -> internal/service : how a service says what it is and sees the world
 internal/service/* -> internal/message : what it answers
 internal/service/* -> internal/rpc : the only place where services meet
@@ -126,6 +130,7 @@ internal/daemon -> internal/service/config : which reads what it was started wit
 internal/daemon -> flux : it asks the enclosing instance
 internal/daemon -> internal/boot : where its rank comes from
 internal/daemon -> internal/compose : the names of what it can load
+internal/daemon -> internal/upstream : follows the parent's state, also after that was away
 internal/daemon -> internal/service : registrations pass through
 internal/daemon -> internal/config : read before there is a broker
 internal/daemon -> internal/core/* : the life cycle

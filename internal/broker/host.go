@@ -87,7 +87,11 @@ func (m *module) Request(req service.Request, fn func(*message.Message)) *servic
 	}
 	tag := m.newMatchtag()
 	msg.Matchtag = tag
-	m.pending[tag] = &pendingRequest{fn, msg.Is(message.FlagStreaming)}
+	to := contact{msg.Service(), msg.NodeID, msg.Flags & message.FlagUpstream}
+	if msg.NodeID == message.NodeAny || msg.Is(message.FlagUpstream) {
+		m.contacted[to] = struct{}{}
+	}
+	m.pending[tag] = &pendingRequest{fn, msg.Is(message.FlagStreaming), to}
 	m.router.SendFrom(m.uuid, msg)
 	return service.NewPending(tag, func() { delete(m.pending, tag) })
 }

@@ -67,6 +67,7 @@ type module struct {
 	methods   map[string]service.Method
 	extra     map[string]func(*service.Call) // services added by AddService
 	pending   map[uint32]*pendingRequest
+	contacted map[contact]struct{} // see farewells
 	unmatched map[string]func(*message.Message) // by topic, for matchtag 0
 	matchtag  uint32
 	subs      []*subscription
@@ -79,6 +80,7 @@ type module struct {
 type pendingRequest struct {
 	fn        func(*message.Message)
 	streaming bool
+	to        contact
 }
 
 type subscription struct {
@@ -121,6 +123,7 @@ func newModule(w World, r *Router, reg *service.Registration, name, uuid string)
 		methods:   map[string]service.Method{},
 		extra:     map[string]func(*service.Call){},
 		pending:   map[uint32]*pendingRequest{},
+		contacted: map[contact]struct{}{},
 		unmatched: map[string]func(*message.Message){},
 		onState:   func(*module, ModState, error) {},
 		traced:    &tracers{},
@@ -222,9 +225,20 @@ func (m *module) finish() {
 	for _, req := range m.track.Drain() {
 		m.router.respond(req.ErrorResponse(syscall.ENOSYS))
 	}
+	farewell(m.router, m.uuid, m.OwnerCred(), m.farewells())
 	m.work.Wait()
 	m.state.Store(int32(ModExited))
 	m.onState(m, ModExited, m.failure)
+}
+
+// farewells are the services to be told that the module has gone: those on this
+// broker or upstream that have served it, since they may remember it, and those
+// of certain brokers that have not answered it yet.
+func (m *module) farewells() map[contact]struct{} {
+	for _, p := range m.pending {
+		m.contacted[p.to] = struct{}{}
+	}
+	return m.contacted
 }
 
 func (m *module) refuse(msg *message.Message) {

@@ -18,6 +18,7 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/upstream"
 )
 
 // driver does what the state machine wants done. It is the instance of the
@@ -255,7 +256,7 @@ func (l *driver) moduleNames() string {
 // watchParent follows the parent's state as far as it matters here.
 func (l *driver) watchParent() {
 	final := int(lifecycle.Shutdown)
-	service.Upstream(l.h, "state-machine.monitor", rpc.StateMonitor{Final: &final}, func(m *message.Message) {
+	upstream.Stream(l.h, "state-machine.monitor", rpc.StateMonitor{Final: &final}, func(m *message.Message) {
 		var s rpc.StateNumber
 		switch err := m.Err(); {
 		case err == nil && m.Decode(&s) == nil:

@@ -13,6 +13,7 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/upstream"
 )
 
 // StoreKey is the shared object, a [Store], that the service needs.
@@ -203,7 +204,7 @@ func (s *instance) watchState() {
 
 // follow takes the parent's configuration, now and on each change.
 func (s *instance) follow() {
-	service.Upstream(s.h, "config.get", nil, func(m *message.Message) {
+	upstream.Stream(s.h, "config.get", nil, func(m *message.Message) {
 		conf := config.Table{}
 		err := m.Err()
 		if err == nil {

@@ -12,6 +12,7 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/upstream"
 )
 
 // Service is the registration.
@@ -71,7 +72,7 @@ func construct(h service.Host, _ []string) (any, error) {
 			}
 		})
 	if h.Rank() != 0 {
-		service.OnParentBack(h, g.tellAll)
+		upstream.OnBack(h, g.tellAll)
 	}
 	return g, nil
 }
