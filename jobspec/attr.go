@@ -17,13 +17,31 @@ func (j *Jobspec) Attributes() jsontext.Value { return j.rawAttributes }
 // "system.duration" and "attributes.system.duration" are the same. The value
 // belongs to j.
 func (j *Jobspec) Attr(path string) jsontext.Value {
+	names := attrPath(path)
 	v := j.rawAttributes
-	for _, name := range attrPath(path) {
-		if v = child(v, name); v == nil {
+	if len(names) > 1 && names[0] == "system" {
+		v, names = find(j.system, names[1]), names[2:]
+	}
+	for _, name := range names {
+		if v == nil {
 			return nil
 		}
+		v = child(v, name)
 	}
 	return v
+}
+
+// setAttributes sets the section.
+func (j *Jobspec) setAttributes(raw jsontext.Value) error {
+	sections, err := members(raw, "attributes")
+	if err != nil {
+		return err
+	}
+	j.rawAttributes, j.system = raw, nil
+	if system := find(sections, "system"); system.Kind() == jsontext.KindBeginObject {
+		j.system, err = members(system, "attributes.system")
+	}
+	return err
 }
 
 // SetAttr sets the attribute named by a path (see Attr) to a JSON value.
@@ -37,8 +55,7 @@ func (j *Jobspec) SetAttr(path string, value jsontext.Value) error {
 	if err != nil {
 		return err
 	}
-	j.rawAttributes = raw
-	return nil
+	return j.setAttributes(raw)
 }
 
 // DeleteAttr removes the attribute named by a path (see Attr) if it is there.
@@ -47,10 +64,10 @@ func (j *Jobspec) DeleteAttr(path string) error {
 		return nil
 	}
 	raw, err := setChild(j.rawAttributes, attrPath(path), nil, "attributes")
-	if err == nil {
-		j.rawAttributes = raw
+	if err != nil {
+		return err
 	}
-	return err
+	return j.setAttributes(raw)
 }
 
 // attrPath splits a path and supplies what it leaves out.
@@ -71,6 +88,11 @@ func child(raw jsontext.Value, name string) jsontext.Value {
 	if err != nil {
 		return nil
 	}
+	return find(fields, name)
+}
+
+// find returns the value of a member, nil if there is none.
+func find(fields []member, name string) jsontext.Value {
 	for _, f := range fields {
 		if f.name == name {
 			return f.value

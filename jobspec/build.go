@@ -61,7 +61,9 @@ func fromLayout(command []string, l Layout) (*Jobspec, error) {
 	}
 	j.rawResources = appendResources(nil, j.resources)
 	j.rawTasks = append(j.tasks[0].append([]byte{'['}), ']')
-	j.rawAttributes = jsontext.Value(`{"system":{"duration":0}}`)
+	if err := j.setAttributes(jsontext.Value(`{"system":{"duration":0}}`)); err != nil {
+		return nil, err
+	}
 	return j, j.setPerResource(l)
 }
 

@@ -63,7 +63,7 @@ func (j *Jobspec) needDuration() error {
 	if j.version != 1 {
 		return nil
 	}
-	system := child(j.rawAttributes, "system")
+	system := j.Attr("system")
 	switch {
 	case system == nil:
 		return errorf("", "getting duration: Object item not found: system")

@@ -17,6 +17,8 @@ type Jobspec struct {
 
 	// The sections as JSON. Only attributes ever change.
 	rawResources, rawTasks, rawAttributes jsontext.Value
+	// attributes.system, split: most of what is asked for is in it.
+	system []member
 }
 
 // Parse reads a jobspec from JSON. It insists on the four sections and on the
@@ -45,8 +47,7 @@ func Parse(data []byte) (*Jobspec, error) {
 			j.rawTasks = s.value
 			j.tasks, err = decodeTasks(s.value)
 		case "attributes":
-			j.rawAttributes = s.value
-			_, err = members(s.value, "attributes")
+			err = j.setAttributes(s.value)
 		default:
 			err = errorf("", "Extraneous key (%s)", s.name)
 		}

@@ -3,7 +3,6 @@
 package jobspec
 
 import (
-	"bytes"
 	"strconv"
 
 	"github.com/go-json-experiment/json"
@@ -14,60 +13,6 @@ import (
 type member struct {
 	name  string
 	value jsontext.Value
-}
-
-// members splits a JSON object. The values are parts of raw.
-func members(raw jsontext.Value, path string) ([]member, error) {
-	if raw.Kind() != jsontext.KindBeginObject {
-		return nil, errorf(path, "must be an object")
-	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(raw))
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, badJSON(err)
-	}
-	var out []member
-	for dec.PeekKind() != jsontext.KindEndObject {
-		name, err := dec.ReadToken()
-		if err != nil {
-			return nil, badJSON(err)
-		}
-		m := member{name: name.String()}
-		if m.value, err = readValue(dec, raw); err != nil {
-			return nil, badJSON(err)
-		}
-		out = append(out, m)
-	}
-	return out, nil
-}
-
-// elements splits a JSON array. The values are parts of raw.
-func elements(raw jsontext.Value, path string) ([]jsontext.Value, error) {
-	if raw.Kind() != jsontext.KindBeginArray {
-		return nil, errorf(path, "must be an array")
-	}
-	dec := jsontext.NewDecoder(bytes.NewBuffer(raw))
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, badJSON(err)
-	}
-	var out []jsontext.Value
-	for dec.PeekKind() != jsontext.KindEndArray {
-		v, err := readValue(dec, raw)
-		if err != nil {
-			return nil, badJSON(err)
-		}
-		out = append(out, v)
-	}
-	return out, nil
-}
-
-// readValue returns the next value as the part of raw it is.
-func readValue(dec *jsontext.Decoder, raw jsontext.Value) (jsontext.Value, error) {
-	v, err := dec.ReadValue()
-	if err != nil {
-		return nil, err
-	}
-	end := int(dec.InputOffset())
-	return raw[end-len(v) : end : end], nil
 }
 
 func badJSON(err error) error { return errorf("", "invalid JSON: %v", err) }
