@@ -16,7 +16,7 @@ import (
 // newAdmin is flux admin (flux-admin(1)).
 func newAdmin(a *app) *cobra.Command {
 	cmd := a.group("admin", "what is rarely needed")
-	cmd.AddCommand(a.cleanupPush())
+	cmd.AddCommand(a.cleanupPush(), a.systemScripts())
 	return cmd
 }
 

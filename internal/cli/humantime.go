@@ -11,6 +11,7 @@ import (
 const (
 	ansiReset   = "\x1b[0m"
 	ansiBold    = "\x1b[1m"
+	ansiDim     = "\x1b[2m"
 	ansiReverse = "\x1b[7m"
 	ansiRed     = "\x1b[31m"
 	ansiGreen   = "\x1b[32m"

@@ -317,19 +317,27 @@ func newRemote(ctx context.Context, h *flux.Client) (*remote, error) {
 	if r.rank, err = h.Rank(ctx); err != nil {
 		return nil, fail("Error fetching rank: %v", err)
 	}
+	if r.conf, err = brokerConfig(ctx, h); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// brokerConfig is the configuration of the broker.
+func brokerConfig(ctx context.Context, h *flux.Client) (config.Table, error) {
 	call, err := h.Go("config.get", flux.NodeAny, nil)
 	var m *flux.Message
 	if err == nil {
 		m, err = call.Message(ctx)
 	}
+	conf := config.Table{}
 	if err == nil {
-		r.conf = config.Table{}
-		err = config.Update(r.conf, string(m.JSON()))
+		err = config.Update(conf, string(m.JSON()))
 	}
 	if err != nil {
 		return nil, fail("Error fetching flux config: %v", err)
 	}
-	return r, nil
+	return conf, nil
 }
 
 func (r *remote) Rank() uint32         { return r.rank }
