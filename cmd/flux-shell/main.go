@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 
 	"goflux/internal/rpc"
 	"goflux/internal/shell"
@@ -22,9 +21,8 @@ Options:
 `
 
 func main() {
-	// The processors are the tasks'. One thread at a time is enough for what
-	// they say, and starts and ends sooner.
-	runtime.GOMAXPROCS(1)
+	// Set by the agent, for this process alone.
+	os.Unsetenv("GOMAXPROCS")
 	o, err := parse(os.Args[1:], os.Stdout)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "flux-shell: %v\n", err)

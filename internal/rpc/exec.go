@@ -53,6 +53,22 @@ type AgentKill struct {
 	Group  bool     `json:"group,omitzero"`
 }
 
+// AgentNext is job-agent.next: the shell of process Pid has ended the job with
+// a wait status and would take another one. It is answered by [AgentJob] when
+// there is one, by an error when the shell is to end.
+type AgentNext struct {
+	ID      jobid.ID `json:"id"`
+	Attempt int      `json:"attempt"`
+	Pid     int      `json:"pid"`
+	Status  int      `json:"status"`
+}
+
+// AgentJob is a job for a shell: Info is the path of its [ShellInfo].
+type AgentJob struct {
+	ID   jobid.ID `json:"id"`
+	Info string   `json:"info"`
+}
+
 // CriticalRanks is job-exec.critical-ranks: the shell ranks whose loss ends the job.
 type CriticalRanks struct {
 	ID    jobid.ID `json:"id"`

@@ -33,6 +33,13 @@ type ShellInfo struct {
 	// Cores are the node's cores in logical order, as lists of processors
 	// ("0,64"); without them the shell reads the topology itself.
 	Cores []string `json:"cores,omitempty"`
+	// Next says that the shell, when it has ended the job, may ask for
+	// another one (job-agent.next).
+	Next bool `json:"next,omitzero"`
+	// Pid and Started are the shell's process and when it was started, where
+	// it was there before the job.
+	Pid     int    `json:"pid,omitzero"`
+	Started string `json:"started,omitempty"`
 }
 
 // ShellAttrs are the broker attributes that a shell wants to know.

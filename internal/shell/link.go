@@ -5,6 +5,7 @@ package shell
 import (
 	"context"
 	"sync"
+	"syscall"
 	"time"
 
 	"goflux/flux"
@@ -39,6 +40,7 @@ type brokerLink struct {
 	client  *flux.Client
 	up      bool
 	lost    error
+	parted  bool // the broker has been away
 	parting bool // nothing is put off any more
 	calls   map[*call]bool
 	streams map[string]*appender
@@ -50,19 +52,28 @@ type call struct {
 	node  uint32
 	req   any
 	done  func(*flux.Message, error)
+
+	// For retry: since when the service is missing, the last wait, and the timer
+	// of the next attempt.
+	missing time.Time
+	wait    time.Duration
+	again   *timer
 }
 
-// openLink connects to the broker at uri ("" for $FLUX_URI).
-func openLink(l *loop, uri string, reconnect bool) (*brokerLink, error) {
+// openLink connects to the broker at uri ("" for $FLUX_URI), or takes over a
+// connection that there is.
+func openLink(l *loop, uri string, reconnect bool, c *flux.Client) (*brokerLink, error) {
 	k := &brokerLink{
 		loop: l, uri: uri, reconnect: reconnect, up: true,
 		onLost: func(error) {}, onBack: func() {},
 		calls: map[*call]bool{}, streams: map[string]*appender{},
 	}
 	k.ctx, k.cancel = context.WithCancel(context.Background())
-	c, err := flux.Open(k.ctx, uri)
-	if err != nil {
-		return nil, err
+	if c == nil {
+		var err error
+		if c, err = flux.Open(k.ctx, uri); err != nil {
+			return nil, err
+		}
 	}
 	k.adopt(c)
 	return k, nil
@@ -74,8 +85,11 @@ func (k *brokerLink) adopt(c *flux.Client) {
 	k.client = c
 	k.mu.Unlock()
 	go func() {
-		<-c.Done()
-		k.post(func() { k.ended(c) })
+		select {
+		case <-c.Done():
+			k.post(func() { k.ended(c) })
+		case <-k.ctx.Done():
+		}
 	}()
 }
 
@@ -104,6 +118,10 @@ func (k *brokerLink) present(c *flux.Client) error {
 	}
 	go k.follow(sub)
 	return c.Serve(k.ctx, k.service, func(m *flux.Message) {
+		if k.ctx.Err() != nil { // the service has just been taken back
+			_ = c.Send(m.ErrorResponse(syscall.ENOSYS))
+			return
+		}
 		k.post(func() { k.onRequest(m) })
 	})
 }
@@ -124,7 +142,7 @@ func (k *brokerLink) attr(name string) (string, error) { return k.conn().Attr(k.
 // rpc sends a request; done is called with the answer. It survives the loss of
 // the broker, so the request must be one that may be made twice.
 func (k *brokerLink) rpc(topic string, node uint32, req any, done func(*flux.Message, error)) {
-	r := &call{topic, node, req, done}
+	r := &call{topic: topic, node: node, req: req, done: done}
 	k.calls[r] = true
 	if k.up {
 		k.send(r)
@@ -151,6 +169,9 @@ func (k *brokerLink) answered(c *flux.Client, r *call, m *flux.Message, err erro
 	}
 	if err != nil && c.Err() != nil && k.lost == nil {
 		return // sent again when the broker is back, or failed when it is lost
+	}
+	if err != nil && k.lost == nil && k.retry(r, err) {
+		return
 	}
 	delete(k.calls, r)
 	r.done(m, err)
@@ -180,7 +201,7 @@ func (k *brokerLink) ended(c *flux.Client) {
 	if c != k.conn() || k.ctx.Err() != nil {
 		return
 	}
-	k.up = false
+	k.up, k.parted = false, true
 	if !k.reconnect {
 		k.giveUp(c.Err())
 		return
@@ -226,9 +247,20 @@ func (k *brokerLink) back(c *flux.Client) {
 	k.adopt(c)
 	k.up = true
 	for r := range k.calls {
+		r.again.stop()
 		k.send(r)
 	}
 	k.onBack()
+}
+
+// leave ends the traffic and returns the connection, for others to use.
+func (k *brokerLink) leave() *flux.Client {
+	k.cancel()
+	c := k.conn()
+	// A connection that has ended fails the next request, too.
+	_ = c.Notify("service.remove", flux.NodeAny, map[string]string{"service": k.service})
+	_ = c.Notify("event.unsubscribe", flux.NodeAny, map[string]string{"topic": k.prefix})
+	return c
 }
 
 // close ends the traffic.

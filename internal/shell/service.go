@@ -23,6 +23,7 @@ type service struct {
 	methods  map[string]func(*flux.Message)
 	families map[string]func(rest string, m *flux.Message)
 	gone     []func(sender string)
+	asked    bool // somebody has asked something
 }
 
 // offer registers the service; what comes on the channel says when.
@@ -48,6 +49,7 @@ func (v *service) handleAll(family string, fn func(rest string, m *flux.Message)
 func (v *service) onDisconnect(fn func(sender string)) { v.gone = append(v.gone, fn) }
 
 func (v *service) request(m *flux.Message) {
+	v.asked = true
 	if v.s.dying {
 		return // the broker answers when the shell is gone
 	}

@@ -37,6 +37,7 @@ type Shell struct {
 	service service
 	events  events
 
+	seat   *seat
 	rc     int  // exit code, at least
 	raised bool // an exception has been raised: one is enough
 	dead   bool // the broker is lost: nothing is waited for
@@ -52,15 +53,10 @@ type Options struct {
 	Stderr    io.Writer
 }
 
-// Run runs a job shell to its end and returns its exit code.
-func Run(o Options) int {
-	s := &Shell{loop: newLoop(), log: &logger{stderr: o.Stderr, level: sevNotice}}
+func newShell(o Options, p *seat) *Shell {
+	s := &Shell{loop: newLoop(), seat: p, log: &logger{stderr: o.Stderr, level: sevNotice}}
 	s.service.s, s.events.s = s, s
-	rc := s.run(o)
-	if s.job != nil {
-		s.leaveRecord(rc)
-	}
-	return rc
+	return s
 }
 
 // fatal is how a failure ends the shell: code is what it exits with.
@@ -92,7 +88,9 @@ func (s *Shell) run(o Options) (rc int) {
 
 // connect opens the link and reads what the job is.
 func (s *Shell) connect(o Options) error {
-	k, err := openLink(s.loop, "", o.Reconnect)
+	client := s.seat.client
+	s.seat.client = nil
+	k, err := openLink(s.loop, "", o.Reconnect, client)
 	if err != nil {
 		return fmt.Errorf("flux_open: %s", flux.ErrorText(err))
 	}
@@ -110,7 +108,7 @@ func (s *Shell) connect(o Options) error {
 	if s.hostname, err = os.Hostname(); err != nil {
 		return err
 	}
-	s.reaper = process.NewReaper()
+	s.reaper = s.seat.reaper
 	return nil
 }
 
@@ -122,7 +120,6 @@ func (s *Shell) initialize() error {
 	if err := s.setVerbose(); err != nil {
 		return err
 	}
-	s.forwardSignals()
 	s.enterDir()
 	s.lua = &luaRC{s: s}
 	if err := s.lua.load(); err != nil {
@@ -295,8 +292,9 @@ func (s *Shell) cleanUp() {
 		})
 	}
 	all(s, stopper.stop)
-	if s.reaper != nil {
-		s.reaper.Close()
+	if s.tidy() {
+		s.seat.client = s.link.leave()
+		return
 	}
 	s.link.close()
 }

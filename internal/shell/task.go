@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
@@ -266,21 +265,8 @@ func (s *Shell) killTasks(sig syscall.Signal) {
 	}
 }
 
-// forwardSignals passes on what the shell itself is sent. Signals that come
-// before the tasks are there wait for them.
-func (s *Shell) forwardSignals() {
-	ch := make(chan os.Signal, 8)
-	// SIGPIPE is taken, not ignored: tasks would inherit that.
-	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGALRM, syscall.SIGPIPE)
-	go func() {
-		for sig := range ch {
-			if sig != syscall.SIGPIPE {
-				s.post(func() { s.forward(sig.(syscall.Signal)) })
-			}
-		}
-	}()
-}
-
+// forward passes on what the shell itself is sent. Signals that come before the
+// tasks are there wait for them.
 func (s *Shell) forward(sig syscall.Signal) {
 	s.log.debugf("signals", "forwarding signal %d to tasks", int(sig))
 	if s.early != nil || s.running == 0 {

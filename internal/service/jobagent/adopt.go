@@ -31,7 +31,7 @@ func (a *agent) adopt() {
 			a.h.Log().Error("a job's directory is set aside", "path", f.Dir, "err", f.Err)
 			continue
 		}
-		s := &shell{id: f.Info.ID, attempt: f.Info.Attempt, dir: f.Dir, pid: f.Pid}
+		s := &shell{id: f.Info.ID, attempt: f.Info.Attempt, dir: f.Dir, logDir: f.Dir, pid: f.Pid}
 		a.shells[s.id] = s
 		if !f.Alive {
 			a.exited(s, f.Status)
@@ -39,7 +39,7 @@ func (a *agent) adopt() {
 			continue
 		}
 		a.h.Log().Info("found a job's shell again", "jobid", s.id.F58(), "pid", s.pid)
-		a.node.Watch(s.dir, s.pid, func(status int) { a.exited(s, status) })
+		a.watch(s, "")
 	}
 }
 
@@ -56,13 +56,21 @@ func readPid(path string) (pid int, started string, err error) {
 	return pid, f[1], err
 }
 
-// exitStatus reads a shell's exit record.
+// exitStatus is a shell's exit record, or that it is lost.
 func exitStatus(dir string) int {
+	if status, ok := exitRecord(dir); ok {
+		return status
+	}
+	return lostStatus
+}
+
+// exitRecord reads a shell's exit record, false when there is none.
+func exitRecord(dir string) (status int, ok bool) {
 	var x rpc.ShellExit
 	if err := readJSON(filepath.Join(dir, rpc.ShellExitFile), &x); err != nil {
-		return lostStatus
+		return 0, false
 	}
-	return x.Status
+	return x.Status, true
 }
 
 func readJSON(path string, dst any) error {

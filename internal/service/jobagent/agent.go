@@ -30,14 +30,16 @@ func On(node func(service.Host) Node) *service.Registration {
 			service.Deferred("job-agent.launch", service.Owner, (*agent).launch),
 			service.Unary("job-agent.forget", service.Owner, (*agent).forget),
 			service.Unary("job-agent.kill", service.Owner, (*agent).kill),
+			service.Deferred("job-agent.next", service.Owner, (*agent).next),
 		},
 		New: func(h service.Host, _ []string) (any, error) {
-			a := &agent{h: h, node: node(h), shells: map[jobid.ID]*shell{}}
+			a := &agent{h: h, node: node(h), shells: map[jobid.ID]*shell{}, procs: map[int]*proc{}}
 			var err error
 			if a.cores, err = a.node.Cores(); err != nil { // the shells read the topology themselves
 				h.Log().Warn("the node's topology is not known", "err", err)
 			}
 			a.adopt()
+			a.unclaimed()
 			return a, nil
 		},
 	}
@@ -47,8 +49,11 @@ type agent struct {
 	h      service.Host
 	node   Node
 	shells map[jobid.ID]*shell
-	term   int64    // the newest leader's
-	cores  []string // the node's, which saves each shell from reading the topology
+	procs  map[int]*proc // processes of shells, by process id
+	idle   []*proc       // those that wait for a job, the latest last
+	term   int64         // the newest leader's
+	asking bool          // the leader is being asked about shells
+	cores  []string      // the node's, which saves each shell from reading the topology
 }
 
 // shell is a shell that runs on this node.
@@ -56,6 +61,7 @@ type shell struct {
 	id      jobid.ID
 	attempt int
 	dir     string
+	logDir  string // where the shell's own prints are
 	pid     int
 	call    *service.Call // who asked for it and is told how it ends
 	// over says that it has ended, with status; it is kept until the leader
@@ -95,7 +101,6 @@ func (a *agent) launch(c *service.Call, req *rpc.AgentLaunch) {
 	s.call = c
 	a.shells[req.ID] = s
 	c.Respond(rpc.AgentEvent{Type: "started", Pid: s.pid})
-	a.node.Watch(s.dir, s.pid, func(status int) { a.exited(s, status) })
 }
 
 // check refuses what an earlier leader or attempt wants.
@@ -115,28 +120,40 @@ func (a *agent) check(c *service.Call, req *rpc.AgentLaunch) error {
 	return nil
 }
 
-// start makes the job's directory and starts the shell.
+// start makes the job's directory and starts the shell, or gives the job to one
+// that waits.
 func (a *agent) start(req *rpc.AgentLaunch) (*shell, error) {
 	parent, suffix := a.jobDirs()
 	s := &shell{id: req.ID, attempt: req.Attempt, dir: filepath.Join(parent, req.ID.F58ASCII()+suffix)}
+	s.logDir = s.dir
+	program := req.Shell
+	if program == "" {
+		program = install.Shell()
+	}
 	info, err := a.info(req)
 	if err != nil {
 		return nil, message.Errorf(message.Errno(err), "writing the shell's information: %v", err)
 	}
-	program := req.Shell
-	if program == "" {
-		program = install.Shell()
+	if p := a.waiting(program); p != nil {
+		return s, a.hand(p, s, info)
+	}
+	text, err := message.Marshal(info)
+	if err != nil {
+		return nil, message.Errorf(message.Errno(err), "writing the shell's information: %v", err)
 	}
 	args := []string{program}
 	if req.Lasting {
 		args = append(args, "--reconnect")
 	}
-	s.pid, err = a.node.Start(&Start{Dir: s.dir, Info: info, Args: append(args, req.ID.Dec()), Env: a.environ(req, s.dir)})
+	s.pid, err = a.node.Start(&Start{Dir: s.dir, Info: text, Args: append(args, req.ID.Dec()), Env: a.environ(req, s.dir)})
+	if err == nil {
+		a.watch(s, program)
+	}
 	return s, err
 }
 
 // info is what the shell needs to know.
-func (a *agent) info(req *rpc.AgentLaunch) ([]byte, error) {
+func (a *agent) info(req *rpc.AgentLaunch) (*rpc.ShellInfo, error) {
 	spec, err := message.Marshal(req.Jobspec)
 	if err != nil {
 		return nil, err
@@ -147,10 +164,11 @@ func (a *agent) info(req *rpc.AgentLaunch) ([]byte, error) {
 			attrs[name] = v
 		}
 	}
-	return message.Marshal(rpc.ShellInfo{
+	return &rpc.ShellInfo{
 		ID: req.ID, Attempt: req.Attempt, UserID: req.UserID, BrokerRank: a.h.Rank(),
 		R: req.R, Jobspec: spec, Attrs: attrs, Cores: a.cores,
-	})
+		Next: a.mayWait(req),
+	}, nil
 }
 
 // environ is the broker's environment without what belongs to the broker's own
@@ -164,6 +182,7 @@ func (a *agent) environ(req *rpc.AgentLaunch, dir string) []string {
 	}
 	uri, _ := a.h.Attr("local-uri")
 	return append(env,
+		"GOMAXPROCS=1", // the processors are the tasks'; it starts sooner
 		"FLUX_URI="+uri,
 		"FLUX_JOB_ID="+req.ID.F58ASCII(),
 		fmt.Sprintf("FLUX_KVS_NAMESPACE=job-%d", uint64(req.ID)),
@@ -173,7 +192,8 @@ func (a *agent) environ(req *rpc.AgentLaunch, dir string) []string {
 
 // private are variables of the broker's own start.
 var private = map[string]bool{
-	"FLUX_URI": true, "FLUX_KVS_NAMESPACE": true, "FLUX_PROXY_REMOTE": true, "FLUX_START_URI": true,
+	"GOMAXPROCS": true,
+	"FLUX_URI":   true, "FLUX_KVS_NAMESPACE": true, "FLUX_PROXY_REMOTE": true, "FLUX_START_URI": true,
 	"FLUX_JOB_ID": true, "FLUX_JOB_SIZE": true, "FLUX_JOB_NNODES": true, "FLUX_JOB_TMPDIR": true,
 	"FLUX_TASK_RANK": true, "FLUX_TASK_LOCAL_ID": true, "NOTIFY_SOCKET": true, "LISTEN_FDS": true, "LISTEN_PID": true,
 }
@@ -190,7 +210,7 @@ func (a *agent) exited(s *shell, status int) {
 	if s.call == nil {
 		return
 	}
-	if log := a.node.Log(s.dir); log != "" {
+	if log := a.node.Log(s.logDir); log != "" {
 		s.call.Respond(rpc.AgentEvent{Type: "log", Stream: "stderr", Data: log})
 	}
 	s.call.Respond(rpc.AgentEvent{Type: "exited", Status: status})
@@ -213,22 +233,6 @@ func (a *agent) drop(s *shell) {
 	delete(a.shells, s.id)
 	dir := s.dir
 	a.h.Go(func(context.Context) { a.node.Remove(dir) }, nil)
-}
-
-// tail returns the end of a file as far as it is to be reported.
-func tail(path string) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil || st.Size() == 0 {
-		return ""
-	}
-	b := make([]byte, min(st.Size(), maxShellLog))
-	n, _ := f.ReadAt(b, st.Size()-int64(len(b)))
-	return strings.ToValidUTF8(string(b[:n]), "?")
 }
 
 func (a *agent) kill(_ *service.Call, req *rpc.AgentKill) (any, error) {

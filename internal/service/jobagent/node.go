@@ -3,7 +3,10 @@
 package jobagent
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,11 +35,21 @@ type Node interface {
 	Watch(dir string, pid int, ended func(status int))
 	// Kill signals a process, or with a negative pid a process group.
 	Kill(pid int, sig syscall.Signal) error
-	// Log is the end of what a shell printed itself.
+	// Log is the end of what a shell printed itself that was started in dir.
 	Log(dir string) string
 	// Remove removes a job's directory. It blocks, off the loop.
 	Remove(dir string)
 	Close()
+}
+
+// Hander is a Node whose shells can take one job after another.
+type Hander interface {
+	// Hand makes the directory of a job that a shell takes which is there, the
+	// process info.Pid.
+	Hand(dir string, info *rpc.ShellInfo) error
+	// Ended is the wait status of such a job, the process having ended with
+	// one: a shell that leaves no record has not had the job to its end.
+	Ended(dir string, status int) int
 }
 
 // Start is a shell to be started.
@@ -62,13 +75,19 @@ type system struct {
 	h       service.Host
 	reaper  *process.Reaper
 	foreign map[string]*process.Foreign // shells of an earlier broker, by directory
+	logs    map[string]*os.File         // what shells print that run, by the directory they were started in
 }
 
 func newSystem(h service.Host) Node {
-	return &system{h: h, reaper: process.NewReaper(), foreign: map[string]*process.Foreign{}}
+	return &system{h: h, reaper: process.NewReaper(), foreign: map[string]*process.Foreign{}, logs: map[string]*os.File{}}
 }
 
-func (n *system) Close() { n.reaper.Close() }
+func (n *system) Close() {
+	n.reaper.Close()
+	for dir := range n.logs {
+		n.closeLog(dir)
+	}
+}
 
 func (n *system) Cores() ([]string, error) {
 	m, err := topology.Local(true)
@@ -83,49 +102,120 @@ func (n *system) Cores() ([]string, error) {
 }
 
 func (n *system) Start(s *Start) (int, error) {
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
-		return 0, message.Errorf(message.Errno(err), "making the job's directory: %v", err)
+	if err := makeJob(s.Dir, s.Info); err != nil {
+		return 0, err
 	}
-	if err := os.WriteFile(filepath.Join(s.Dir, infoFile), s.Info, 0o600); err != nil {
-		return 0, message.Errorf(message.Errno(err), "writing the shell's information: %v", err)
-	}
-	out, err := os.OpenFile(filepath.Join(s.Dir, logFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	out, err := os.OpenFile(filepath.Join(s.Dir, logFile), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return 0, message.Errorf(message.Errno(err), "opening the shell's log: %v", err)
 	}
-	defer out.Close()
 	p, err := process.Start(&process.Spec{
 		Args: s.Args, Env: s.Env, Dir: "/",
 		Stdout: process.File(out), Stderr: process.File(out), Session: true,
 	})
 	if err != nil {
+		out.Close()
 		os.RemoveAll(s.Dir)
 		return 0, message.Errorf(message.Errno(err), "%s: %s", s.Args[0], message.ErrnoText(message.Errno(err)))
 	}
+	n.logs[s.Dir] = out
 	if err := writePid(s.Dir, p.Pid); err != nil {
 		n.h.Log().Error("a restarted broker will not find the shell", "path", s.Dir, "err", err)
 	}
 	return p.Pid, nil
 }
 
+// makeJob makes a job's directory.
+func makeJob(dir string, info []byte) error {
+	err := os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return message.Errorf(message.Errno(err), "making the job's directory: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, infoFile), info, 0o600); err != nil {
+		return message.Errorf(message.Errno(err), "writing the shell's information: %v", err)
+	}
+	return nil
+}
+
+func (n *system) Hand(dir string, info *rpc.ShellInfo) error {
+	info.Started = process.StartTime(info.Pid)
+	text, err := message.Marshal(info)
+	if err != nil {
+		return message.Errorf(message.Errno(err), "writing the shell's information: %v", err)
+	}
+	return makeJob(dir, text)
+}
+
+func (n *system) Ended(dir string, status int) int {
+	if record, ok := exitRecord(dir); ok {
+		return record
+	}
+	if syscall.WaitStatus(status).Exited() {
+		return lostStatus
+	}
+	return status
+}
+
 func (n *system) Watch(dir string, pid int, ended func(status int)) {
 	if f := n.foreign[dir]; f != nil {
 		delete(n.foreign, dir)
-		n.h.Go(f.Wait, func() { ended(exitStatus(dir)) })
+		n.h.Go(f.Wait, func() { n.sweep(pid, exitStatus(dir), ended) })
 		return
 	}
 	n.reaper.Watch(pid, func(ws syscall.WaitStatus) {
 		if ws.Exited() || ws.Signaled() {
-			n.h.Post(func() { ended(int(ws)) })
+			n.h.Post(func() {
+				n.sweep(pid, int(ws), func(status int) {
+					ended(status)
+					n.closeLog(dir)
+				})
+			})
 		}
 	})
 }
 
+// sweep ends what a shell that was killed has left: nobody else would. A shell
+// that ends by itself has ended its tasks, or leaves what it was told to.
+func (n *system) sweep(pid, status int, done func(status int)) {
+	if !syscall.WaitStatus(status).Signaled() {
+		done(status)
+		return
+	}
+	n.h.Go(func(context.Context) { process.KillSession(pid) }, func() { done(status) })
+}
+
+func (n *system) closeLog(dir string) {
+	if f := n.logs[dir]; f != nil {
+		f.Close()
+		delete(n.logs, dir)
+	}
+}
+
 func (n *system) Kill(pid int, sig syscall.Signal) error { return syscall.Kill(pid, sig) }
 
-func (n *system) Remove(dir string) { os.RemoveAll(dir) }
+func (n *system) Remove(dir string) {
+	for _, name := range []string{infoFile, rpc.ShellExitFile, logFile, pidFile} {
+		os.Remove(filepath.Join(dir, name)) // there are no others as a rule
+	}
+	if os.Remove(dir) != nil {
+		os.RemoveAll(dir)
+	}
+}
 
-func (n *system) Log(dir string) string { return tail(filepath.Join(dir, logFile)) }
+func (n *system) Log(dir string) string {
+	if f := n.logs[dir]; f != nil {
+		return tail(f)
+	}
+	f, err := os.Open(filepath.Join(dir, logFile))
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	return tail(f)
+}
 
 func (n *system) Found(dir, suffix string) []Found {
 	entries, err := os.ReadDir(dir)
@@ -146,8 +236,15 @@ func (n *system) find(dir string) Found {
 	if f.Err = readJSON(filepath.Join(dir, infoFile), &f.Info); f.Err != nil {
 		return f
 	}
-	var started string
-	if f.Pid, started, f.Err = readPid(filepath.Join(dir, pidFile)); f.Err != nil {
+	started := f.Info.Started
+	if f.Pid = f.Info.Pid; f.Pid == 0 {
+		if f.Pid, started, f.Err = readPid(filepath.Join(dir, pidFile)); f.Err != nil {
+			return f
+		}
+	}
+	// A shell that has left its record may be waiting for another job.
+	if status, ok := exitRecord(dir); ok {
+		f.Status = status
 		return f
 	}
 	alive, ok := process.Find(f.Pid, started)
@@ -178,4 +275,15 @@ const lostStatus = int(syscall.SIGKILL)
 // writePid notes which process a shell is.
 func writePid(dir string, pid int) error {
 	return os.WriteFile(filepath.Join(dir, pidFile), fmt.Appendf(nil, "%d %s\n", pid, process.StartTime(pid)), 0o600)
+}
+
+// tail returns the end of a file as far as it is to be reported.
+func tail(f *os.File) string {
+	st, err := f.Stat()
+	if err != nil || st.Size() == 0 {
+		return ""
+	}
+	b := make([]byte, min(st.Size(), maxShellLog))
+	n, _ := f.ReadAt(b, st.Size()-int64(len(b)))
+	return strings.ToValidUTF8(string(b[:n]), "?")
 }

@@ -4,9 +4,6 @@ package process
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -46,12 +43,7 @@ func (f *Foreign) Wait(ctx context.Context) {
 // StartTime is when a process was started, in clock ticks since boot, as
 // /proc/PID/stat has it in its 22nd field; "?" when there is no such process.
 func StartTime(pid int) string {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return "?"
-	}
-	_, rest, _ := strings.Cut(string(b), ") ") // the name may have blanks
-	if f := strings.Fields(rest); len(f) > 19 {
+	if f := statFields(pid); len(f) > 19 {
 		return f[19]
 	}
 	return "?"

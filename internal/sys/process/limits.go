@@ -3,10 +3,14 @@
 package process
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"goflux/internal/sys/startlimit"
 )
 
 // Limit is a soft resource limit (setrlimit(2)).
@@ -25,6 +29,22 @@ var afterwards = map[int]bool{
 // limitsMu is held while this process has a child's limits.
 var limitsMu sync.Mutex
 
+// byHand says that this process has set its limit on open files. Go, which
+// raises that limit for itself, then no longer puts it back in children.
+var byHand atomic.Bool
+
+// withOpenFiles adds the limit on open files that children had had but for byHand.
+func withOpenFiles(limits []Limit) []Limit {
+	if !byHand.Load() || slices.ContainsFunc(limits, func(l Limit) bool { return l.Resource == unix.RLIMIT_NOFILE }) {
+		return limits
+	}
+	n, ok := startlimit.OpenFiles()
+	if !ok {
+		return limits
+	}
+	return append(slices.Clip(limits), Limit{unix.RLIMIT_NOFILE, uint64(n)})
+}
+
 // withLimits runs fork under the limits, which a child inherits.
 func withLimits(limits []Limit, fork func() (int, error)) (int, error) {
 	limitsMu.Lock()
@@ -38,8 +58,9 @@ func withLimits(limits []Limit, fork func() (int, error)) (int, error) {
 			continue
 		}
 		now.Cur = l.Soft
-		// Through syscall: Go raises RLIMIT_NOFILE for itself and puts it
-		// back in children unless it has been set by hand.
+		if l.Resource == unix.RLIMIT_NOFILE {
+			byHand.Store(true)
+		}
 		if err := setrlimit(l.Resource, now); err != nil {
 			return 0, err
 		}
@@ -57,6 +78,7 @@ func withLimits(limits []Limit, fork func() (int, error)) (int, error) {
 	return pid, nil
 }
 
+// setrlimit is syscall's, which tells Go that a limit is set by hand.
 func setrlimit(resource int, l unix.Rlimit) error {
 	return syscall.Setrlimit(resource, (*syscall.Rlimit)(&l))
 }

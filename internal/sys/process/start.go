@@ -97,9 +97,9 @@ func fork(s *Spec, path string, f *files) (int, error) {
 		}
 		return pid, err
 	}
-	if len(s.Limits) > 0 {
+	if limits := withOpenFiles(s.Limits); len(limits) > 0 {
 		plain := run
-		run = func() (int, error) { return withLimits(s.Limits, plain) }
+		run = func() (int, error) { return withLimits(limits, plain) }
 	}
 	if s.StopAtExec {
 		run = stopped(run)
@@ -107,26 +107,34 @@ func fork(s *Spec, path string, f *files) (int, error) {
 	if s.CPUs == nil && !s.StopAtExec {
 		return run()
 	}
-	return onThread(s.CPUs, run)
+	return onThread(s.CPUs, s.StopAtExec, run)
 }
 
-// onThread runs fork on a thread of its own that has the affinity the child
-// shall have. The thread dies with its goroutine, since it is not unlocked.
-func onThread(cpus []int, fork func() (int, error)) (pid int, err error) {
+// onThread runs fork on a thread that has the affinity the child shall have.
+// A thread that could not be given its own back dies, as does one that traces.
+func onThread(cpus []int, traces bool, fork func() (int, error)) (pid int, err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		runtime.LockOSThread()
-		if cpus != nil {
-			var set unix.CPUSet
-			for _, c := range cpus {
-				set.Set(c)
-			}
-			if err = unix.SchedSetaffinity(0, &set); err != nil {
-				return
-			}
+		if cpus == nil {
+			pid, err = fork()
+			return
+		}
+		var own, set unix.CPUSet
+		for _, c := range cpus {
+			set.Set(c)
+		}
+		if err = unix.SchedGetaffinity(0, &own); err != nil {
+			return
+		}
+		if err = unix.SchedSetaffinity(0, &set); err != nil {
+			return
 		}
 		pid, err = fork()
+		if unix.SchedSetaffinity(0, &own) == nil && !traces {
+			runtime.UnlockOSThread()
+		}
 	}()
 	<-done
 	return pid, err
