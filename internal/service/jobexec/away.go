@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"goflux/fsd"
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
@@ -21,9 +22,9 @@ const (
 	// afterRestart is how long after this service began a node that is not
 	// there yet may still come: the brokers of an instance restart together.
 	afterRestart = 2 * time.Minute
-	// nodeReturn is how long a node that was there may be away: an init system
-	// starts a broker that died after some 5 s, and a network that is not back
-	// by then has failed.
+	// nodeReturn is how long a node that was there may be away, unless
+	// exec.node-return-timeout says otherwise: an init system starts a broker
+	// that died after some 5 s, and a network that is not back by then has failed.
 	nodeReturn = 30 * time.Second
 	// relaunchPause is the time between attempts to reach it.
 	relaunchPause = 500 * time.Millisecond
@@ -56,9 +57,9 @@ func (e *exec) awaited(j *job, sh *shell, err error) bool {
 	}
 	if sh.away.IsZero() {
 		sh.away = now
-		e.tell(j, sh, fmt.Sprintf("lost contact with %s (rank %d): it has %.0f s to return", j.r.Host(sh.rank), sh.rank, nodeReturn.Seconds()))
+		e.tell(j, sh, fmt.Sprintf("lost contact with %s (rank %d): it has %s to return", j.r.Host(sh.rank), sh.rank, fsd.FormatDuration(e.conf.nodeReturn)))
 	}
-	return now.Sub(sh.away) < nodeReturn
+	return now.Sub(sh.away) < e.conf.nodeReturn
 }
 
 // relaunch has a shell found again, or started if that has not happened.

@@ -4,6 +4,7 @@ package jobexec
 
 import (
 	"fmt"
+	"slices"
 	"syscall"
 
 	"goflux/internal/message"
@@ -49,4 +50,21 @@ func (e *exec) checkBarrier(j *job, sh *shell) {
 	j.barrier = nil
 	clear(j.entered)
 	e.fatalError(j, fmt.Sprintf("shell exited while others waited in a barrier: %s (rank %d)", j.r.Host(sh.rank), sh.rank))
+}
+
+// Disconnect implements service.Disconnecter: a shell that is out of reach has
+// not come to the barrier; it will again if it returns.
+func (e *exec) Disconnect(sender string) {
+	for _, j := range e.jobs {
+		j.barrier = slices.DeleteFunc(j.barrier, func(c *service.Call) bool {
+			if c.Msg.Sender() != sender {
+				return false
+			}
+			var req rpc.ShellBarrier
+			if c.Msg.Decode(&req) == nil {
+				delete(j.entered, req.Rank)
+			}
+			return true
+		})
+	}
 }

@@ -23,11 +23,14 @@ type config struct {
 	maxKillCount int
 	termSignal   syscall.Signal
 	killSignal   syscall.Signal
+	// nodeReturn is how long a node may be away before its jobs have lost it,
+	// where brokers return.
+	nodeReturn time.Duration
 }
 
 // Reconfigure implements service.Configurable.
 func (e *exec) Reconfigure() error {
-	c := config{killTimeout: 5 * time.Second, maxKillCount: 8, termSignal: syscall.SIGTERM, killSignal: syscall.SIGKILL}
+	c := config{nodeReturn: nodeReturn, killTimeout: 5 * time.Second, maxKillCount: 8, termSignal: syscall.SIGTERM, killSignal: syscall.SIGKILL}
 	table, ok := e.h.Config()["exec"].(map[string]any)
 	if !ok && e.h.Config()["exec"] != nil {
 		return message.Errorf(syscall.EINVAL, "error reading config: exec is not a table")
@@ -56,6 +59,11 @@ func (c *config) read(table map[string]any) error {
 			s, _ := v.(string)
 			if c.killTimeout, err = fsd.Parse(s); err != nil {
 				err = fmt.Errorf("invalid kill-timeout: %v", v)
+			}
+		case "node-return-timeout":
+			s, _ := v.(string)
+			if c.nodeReturn, err = fsd.Parse(s); err != nil {
+				err = fmt.Errorf("invalid node-return-timeout: %v", v)
 			}
 		case "max-kill-count":
 			n, ok := v.(int64)
