@@ -106,7 +106,7 @@ func (s *Section) Err(strict bool) error {
 	}
 	for key := range s.table {
 		if !slices.Contains(s.known, key) {
-			s.Fail(key, "there is no such key")
+			s.Fail(key, "there is no such key (1 object item(s) left unpacked: %s)", key)
 			break
 		}
 	}

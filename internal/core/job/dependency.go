@@ -241,6 +241,7 @@ func (m *Machine) notice(now float64, j *Job, before State, event string) {
 		m.deps.counts[keyOf(j)]++
 		j.run.counted = true
 	}
+	m.runPerilog(now, j, event)
 	switch event {
 	case "start":
 		m.release(now, j, func(d *Dependency) bool { return d.kind == afterStart })

@@ -36,6 +36,14 @@ type (
 		Job      *Job
 		Reattach bool
 	}
+	// RunProlog and RunEpilog run the site's command for the job; PrologEnded
+	// or EpilogEnded is to be called when it has ended. StopPerilog says that
+	// the job got a fatal exception meanwhile.
+	RunProlog   struct{ Job *Job }
+	RunEpilog   struct{ Job *Job }
+	StopPerilog struct{ Job *Job }
+	// HandOver gives the job's resources to housekeeping.
+	HandOver struct{ Job *Job }
 	// Extend tells the execution service a new time limit of a job that runs,
 	// in seconds since the epoch; 0 is none.
 	Extend struct {
@@ -57,6 +65,10 @@ func (RequestAlloc) effect() {}
 func (CancelAlloc) effect()  {}
 func (Prioritize) effect()   {}
 func (StartExec) effect()    {}
+func (RunProlog) effect()    {}
+func (RunEpilog) effect()    {}
+func (StopPerilog) effect()  {}
+func (HandOver) effect()     {}
 func (Extend) effect()       {}
 func (Free) effect()         {}
 func (Retire) effect()       {}

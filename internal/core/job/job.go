@@ -65,6 +65,9 @@ type Job struct {
 	// Immutable: its user may no longer update it.
 	Bypass, Immutable bool
 
+	// prologued: the site's prolog has ended; epilogued: its epilog was started.
+	prologued, epilogued bool
+
 	run     runState
 	facts   *Facts
 	factsOf *jobspec.Jobspec // what the facts are of: an update brings another
@@ -249,9 +252,18 @@ var steps = map[string]func(*Job, eventlog.Entry) error{
 		}
 		return nil
 	},
-	"prolog-start":  func(j *Job, e eventlog.Entry) error { return addDescription(&j.Prologs, e) },
-	"prolog-finish": func(j *Job, e eventlog.Entry) error { return removeDescription(&j.Prologs, e) },
-	"epilog-start":  func(j *Job, e eventlog.Entry) error { return addDescription(&j.Epilogs, e) },
+	"prolog-start": func(j *Job, e eventlog.Entry) error { return addDescription(&j.Prologs, e) },
+	"prolog-finish": func(j *Job, e eventlog.Entry) error {
+		was := j.inProlog()
+		err := removeDescription(&j.Prologs, e)
+		j.prologued = j.prologued || was && !j.inProlog()
+		return err
+	},
+	"epilog-start": func(j *Job, e eventlog.Entry) error {
+		err := addDescription(&j.Epilogs, e)
+		j.epilogued = j.epilogued || j.inEpilog()
+		return err
+	},
 	"epilog-finish": func(j *Job, e eventlog.Entry) error { return removeDescription(&j.Epilogs, e) },
 	"start": func(j *Job, e eventlog.Entry) error {
 		if j.State&(Run|Cleanup) == 0 || !j.Allocated {

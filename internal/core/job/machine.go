@@ -23,6 +23,7 @@ type Machine struct {
 	limit int
 	// exec says that an execution service is there.
 	exec    bool
+	site    Site
 	queues  *Queues
 	deps    dependencies
 	effects []Effect
@@ -129,6 +130,7 @@ func (m *Machine) Resume(now float64) {
 			m.dequeue(j) // the queue is ordered by priority
 			m.post(now, j, "flux-restart", nil)
 		}
+		m.resumePerilog(now, j)
 		m.advance(now, j)
 	}
 	for k := range m.deps.queues {
@@ -297,13 +299,28 @@ func (m *Machine) cleanup(now float64, j *Job) {
 	if j.Allocated && j.Started && !j.Finished {
 		return // no execution service yet
 	}
-	if j.Allocated && !j.Freed {
-		m.post(now, j, "free", nil)
-		if !j.Bypass {
-			m.emit(Free{j.ID, j.R})
-		}
+	if m.owesEpilog(j) {
+		m.startEpilog(now, j)
+		return
 	}
+	m.free(now, j)
 	m.post(now, j, "clean", nil)
+}
+
+// free takes a job's resources from it: they go to the scheduler, or to
+// housekeeping first. Those of a job that bypassed the scheduler go to nobody.
+func (m *Machine) free(now float64, j *Job) {
+	if !j.Allocated || j.Freed {
+		return
+	}
+	m.post(now, j, "free", nil)
+	switch {
+	case j.Bypass:
+	case m.site.Housekeeping:
+		m.emit(HandOver{j})
+	default:
+		m.emit(Free{j.ID, j.R})
+	}
 }
 
 func (m *Machine) retire(now float64, j *Job) {

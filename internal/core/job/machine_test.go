@@ -101,6 +101,18 @@ func (w *world) step() {
 				w.t.Fatalf("job %d frees what it has not, or uses", e.ID)
 			}
 			delete(w.held, e.ID)
+		case RunProlog:
+			w.note("%d -> prolog", e.Job.ID)
+		case RunEpilog:
+			w.note("%d -> epilog", e.Job.ID)
+		case StopPerilog:
+			w.note("%d -> stop", e.Job.ID)
+		case HandOver:
+			w.note("%d -> housekeeping", e.Job.ID)
+			if !w.held[e.Job.ID] || w.running[e.Job.ID] != nil {
+				w.t.Fatalf("job %d hands over what it has not, or uses", e.Job.ID)
+			}
+			delete(w.held, e.Job.ID)
 		case Retire:
 			w.note("%d -> retire", e.Job.ID)
 			w.retired = append(w.retired, e.Job)
