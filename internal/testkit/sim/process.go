@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package sim
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"goflux/idset"
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/service"
+	"goflux/internal/service/jobagent"
+	"goflux/internal/sys/topology"
+	"goflux/jobid"
+	"goflux/jobspec"
+	"goflux/rset"
+)
+
+// What every node has.
+const (
+	coresPerNode = 8
+	gpusPerNode  = 2
+)
+
+func (n *node) inventory() topology.Inventory {
+	cores, gpus := idset.New(), idset.New()
+	cores.AddRange(0, coresPerNode-1)
+	gpus.AddRange(0, gpusPerNode-1)
+	return topology.Inventory{Hostname: n.host(), Cores: cores, GPUs: gpus}
+}
+
+// processes is a node's process table, and the directories of its jobs.
+type processes struct {
+	w    *world
+	n    *node
+	a    *actor
+	pid  int
+	dirs map[string]*process
+}
+
+// process is a shell, with what it leaves behind.
+type process struct {
+	pid     int
+	dir     string
+	info    rpc.ShellInfo
+	plan    plan
+	r       *rset.R
+	alive   bool
+	status  int
+	ended   func(status int) // who watches, nil when nobody does
+	client  *client
+	barrier bool // it waits there
+}
+
+// plan is what a simulated job does, from its jobspec.
+type plan struct {
+	Duration float64 `json:"duration"` // seconds
+	Status   int     `json:"status"`   // its wait status
+	Deaf     bool    `json:"deaf"`     // to SIGTERM
+	Barrier  bool    `json:"barrier"`  // its shells wait for each other
+}
+
+// planAttr is the attribute of a jobspec with the plan.
+const planAttr = "system.simulated"
+
+// shells is the node as one life of the job agent sees it.
+type shells struct {
+	h service.Host
+	p *processes
+}
+
+var _ jobagent.Node = (*shells)(nil)
+
+// Cores implements jobagent.Node.
+func (s *shells) Cores() ([]string, error) { return nil, nil }
+
+// Start implements jobagent.Node.
+func (s *shells) Start(st *jobagent.Start) (int, error) {
+	p := s.p
+	var info rpc.ShellInfo
+	if err := message.Unmarshal(st.Info, &info); err != nil {
+		p.w.fail("rank %d: the shell's information: %v", p.n.rank, err)
+		return 0, err
+	}
+	spec, err := jobspec.Parse(info.Jobspec)
+	if err != nil {
+		p.w.fail("rank %d: jobspec of job %s: %v", p.n.rank, info.ID, err)
+		return 0, err
+	}
+	r, err := rset.Parse(info.R)
+	if err != nil {
+		p.w.fail("rank %d: R of job %s: %v", p.n.rank, info.ID, err)
+		return 0, err
+	}
+	x := &process{dir: st.Dir, info: info, r: r, alive: true}
+	if err := message.Unmarshal(spec.Attr(planAttr), &x.plan); err != nil {
+		p.w.fail("rank %d: plan of job %s: %v", p.n.rank, info.ID, err)
+		return 0, err
+	}
+	p.pid++
+	x.pid = p.pid
+	p.w.note("shell", p.n.rank, info.ID, info.Attempt)
+	p.w.check.started(p.n, x, p.live())
+	p.dirs[st.Dir] = x
+	p.w.after(p.a, p.a.between(time.Millisecond, 20*time.Millisecond), func() { p.begin(x) })
+	return x.pid, nil
+}
+
+// live are the shells that run, in order of their start.
+func (p *processes) live() []*process {
+	var all []*process
+	for _, x := range p.dirs {
+		if x.alive {
+			all = append(all, x)
+		}
+	}
+	slices.SortFunc(all, func(a, b *process) int { return a.pid - b.pid })
+	return all
+}
+
+// begin is what a shell does first: it waits for the others, if that is planned.
+func (p *processes) begin(x *process) {
+	if !x.alive {
+		return
+	}
+	b := p.n.broker
+	if !x.plan.Barrier || x.r.Ranks().Len() < 2 {
+		p.work(x)
+		return
+	}
+	if b == nil || !b.online { // it waits for its broker
+		p.w.after(p.a, time.Second, func() { p.begin(x) })
+		return
+	}
+	req := rpc.ShellBarrier{ID: x.info.ID, Rank: p.n.rank}
+	x.client = b.newClient()
+	x.client.request("job-exec.shell-barrier", req, 0, func(m *message.Message) {
+		switch err := m.Err(); {
+		case !x.alive:
+		case err == nil:
+			p.work(x)
+		default: // a shell that cannot begin ends
+			p.exit(x, 1<<8)
+		}
+	})
+}
+
+func (p *processes) work(x *process) {
+	p.w.after(p.a, time.Duration(x.plan.Duration*float64(time.Second)), func() { p.exit(x, x.plan.Status) })
+}
+
+// exit ends a shell, which leaves its record.
+func (p *processes) exit(x *process, status int) {
+	if !x.alive {
+		return
+	}
+	p.w.note("exit", p.n.rank, x.info.ID, status)
+	x.alive, x.status = false, status
+	if x.ended != nil {
+		x.ended(status)
+	}
+}
+
+// powerOff ends everything, and what was in memory is gone.
+func (p *processes) powerOff() {
+	for _, x := range p.dirs {
+		x.alive, x.ended = false, nil
+		p.n.lostPower[x.info.ID] = true
+	}
+	p.dirs = map[string]*process{}
+}
+
+// brokerGone leaves the shells to themselves.
+func (p *processes) brokerGone() {
+	for _, x := range p.dirs {
+		x.ended, x.client = nil, nil
+	}
+}
+
+// Found implements jobagent.Node.
+func (s *shells) Found(dir, suffix string) []jobagent.Found {
+	var all []*process
+	for name, x := range s.p.dirs {
+		if filepath.Dir(name) == dir && strings.HasSuffix(name, suffix) {
+			all = append(all, x)
+		}
+	}
+	slices.SortFunc(all, func(a, b *process) int { return a.pid - b.pid })
+	var out []jobagent.Found
+	for _, x := range all {
+		out = append(out, jobagent.Found{Dir: x.dir, Info: x.info, Pid: x.pid, Alive: x.alive, Status: x.status})
+	}
+	return out
+}
+
+// Watch implements jobagent.Node.
+func (s *shells) Watch(dir string, _ int, ended func(status int)) {
+	x := s.p.dirs[dir]
+	x.ended = func(status int) { s.h.Post(func() { ended(status) }) }
+	if !x.alive {
+		x.ended(x.status)
+	}
+}
+
+// slowestDeath is how long a process takes to end by a signal.
+const slowestDeath = 300 * time.Millisecond
+
+// Kill implements jobagent.Node.
+func (s *shells) Kill(pid int, sig syscall.Signal) error {
+	group := pid < 0
+	if group {
+		pid = -pid
+	}
+	for _, x := range s.p.live() {
+		if x.pid != pid {
+			continue
+		}
+		if sig == syscall.SIGKILL || !x.plan.Deaf {
+			s.p.w.after(s.p.a, s.p.a.between(0, slowestDeath), func() { s.p.exit(x, int(sig)) })
+		}
+		return nil
+	}
+	return syscall.ESRCH
+}
+
+// Log implements jobagent.Node.
+func (s *shells) Log(string) string { return "" }
+
+// Remove implements jobagent.Node.
+func (s *shells) Remove(dir string) { delete(s.p.dirs, dir) }
+
+// Close implements jobagent.Node.
+func (s *shells) Close() {}
+
+// attempt is what may run once.
+type attempt struct {
+	id   jobid.ID
+	n    int
+	rank uint32
+}
