@@ -13,7 +13,7 @@ import (
 const ShellInfoEnv = "FLUX_SHELL_INFO"
 
 // ShellExitFile is the name of a shell's [ShellExit], in the directory of its
-// [ShellInfo]. It is written to another name first and then renamed.
+// [ShellInfo]. There may be one of an earlier job.
 const ShellExitFile = "exit.json"
 
 // ShellInfo is what the execution service tells a job shell, in a file: all

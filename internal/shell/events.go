@@ -4,6 +4,7 @@ package shell
 
 import (
 	"maps"
+	"time"
 
 	"goflux/taskmap"
 )
@@ -34,10 +35,16 @@ func (e *events) emit(name string, context any) {
 		return
 	}
 	s := e.s
-	s.link.appender(s.job.ID, s.job.Attempt, "exec", func(err error) {
+	a := s.link.appender(s.job.ID, s.job.Attempt, "exec", func(err error) {
 		s.log.errorf("", "error posting events: %v", err)
-	}).add(name, context)
+	})
+	a.batch = eventBatch
+	a.add(name, context)
 }
+
+// eventBatch is how long an event waits for the next: in a short job all go
+// together.
+const eventBatch = 5 * time.Millisecond
 
 func (e *events) shellInit() {
 	if len(e.extra) == 0 {

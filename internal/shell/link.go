@@ -112,11 +112,16 @@ func (k *brokerLink) offer(service, prefix string, ready func(error)) {
 }
 
 func (k *brokerLink) present(c *flux.Client) error {
+	served := make(chan error, 1)
+	go func() { served <- k.serve(c) }()
 	sub, err := c.Subscribe(k.ctx, k.prefix)
-	if err != nil {
-		return err
+	if err == nil {
+		go k.follow(sub)
 	}
-	go k.follow(sub)
+	return firstError(<-served, err)
+}
+
+func (k *brokerLink) serve(c *flux.Client) error {
 	return c.Serve(k.ctx, k.service, func(m *flux.Message) {
 		if k.ctx.Err() != nil { // the service has just been taken back
 			_ = c.Send(m.ErrorResponse(syscall.ENOSYS))

@@ -322,7 +322,8 @@ func (s *Shell) brokerBack() {
 }
 
 // leaveRecord writes the exit record for an execution service that is not our
-// parent.
+// parent. There may be one of another job in its place. It is written at once
+// and is always as long, so it is there or not, never in part.
 func (s *Shell) leaveRecord(rc int) {
 	if s.job.dir == "" {
 		return
@@ -331,14 +332,18 @@ func (s *Shell) leaveRecord(rc int) {
 	if err != nil {
 		return
 	}
-	path := s.job.dir + "/" + rpc.ShellExitFile
-	if err = os.WriteFile(path+".new", b, 0o644); err == nil {
-		err = os.Rename(path+".new", path)
+	f, err := os.OpenFile(s.job.dir+"/"+rpc.ShellExitFile, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err == nil {
+		_, err = fmt.Fprintf(f, "%-*s\n", recordSize-1, b)
+		f.Close()
 	}
 	if err != nil {
 		fmt.Fprintf(s.log.stderr, "flux-shell: %v\n", err)
 	}
 }
+
+// recordSize is the size of an exit record, more than its numbers take.
+const recordSize = 128
 
 // idText is the job id as people see it: in plain characters where the job, or
 // the shell's locale, has no others.

@@ -32,6 +32,10 @@ func (d *tmpdir) init() error {
 	if rundir := s.attr("rundir"); rundir != "" {
 		d.path = filepath.Join(rundir, name)
 	}
+	if d.path != "" && s.seat.takeDir(d.path) {
+		s.job.env["FLUX_JOB_TMPDIR"] = d.path
+		return nil
+	}
 	if d.path == "" || makeDir(d.path) != nil {
 		if tmp == "" {
 			tmp = "/tmp"
@@ -55,9 +59,10 @@ func makeDir(path string) error {
 }
 
 func (d *tmpdir) stop() {
-	if d.path != "" {
-		if err := os.RemoveAll(d.path); err != nil {
-			fmt.Fprintf(d.s.log.stderr, "flux-shell: %v\n", err)
-		}
+	if d.path == "" || d.s.job.Next && d.s.seat.keepDir(d.path) {
+		return
+	}
+	if err := os.RemoveAll(d.path); err != nil {
+		fmt.Fprintf(d.s.log.stderr, "flux-shell: %v\n", err)
 	}
 }

@@ -64,13 +64,15 @@ func exitStatus(dir string) int {
 	return lostStatus
 }
 
-// exitRecord reads a shell's exit record, false when there is none.
+// exitRecord reads a shell's exit record, false when there is none of the job
+// that the directory is of now.
 func exitRecord(dir string) (status int, ok bool) {
 	var x rpc.ShellExit
-	if err := readJSON(filepath.Join(dir, rpc.ShellExitFile), &x); err != nil {
+	var info rpc.ShellInfo
+	if readJSON(filepath.Join(dir, rpc.ShellExitFile), &x) != nil || readJSON(filepath.Join(dir, infoFile), &info) != nil {
 		return 0, false
 	}
-	return x.Status, true
+	return x.Status, x.ID == info.ID && x.Attempt == info.Attempt
 }
 
 func readJSON(path string, dst any) error {

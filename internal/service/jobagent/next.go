@@ -32,6 +32,7 @@ type proc struct {
 	pid     int
 	program string
 	dir     string        // it was started in
+	started string        // when
 	taken   bool          // it has taken a job, not been started for it
 	runs    *shell        // its job; nil while it waits
 	next    *service.Call // what it waits with
@@ -101,8 +102,12 @@ func (a *agent) waiting(program string) *proc {
 
 // hand gives a job to a shell that waits.
 func (a *agent) hand(p *proc, s *shell, info *rpc.ShellInfo) error {
-	info.Pid = p.pid
-	if err := a.node.(Hander).Hand(s.dir, info); err != nil {
+	node := a.node.(Hander)
+	if p.started == "" {
+		p.started = node.Started(p.pid)
+	}
+	info.Pid, info.Started = p.pid, p.started
+	if err := node.Hand(s.dir, info); err != nil {
 		return err
 	}
 	a.unwait(p)

@@ -4,9 +4,7 @@ package jobagent
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -47,6 +45,8 @@ type Hander interface {
 	// Hand makes the directory of a job that a shell takes which is there, the
 	// process info.Pid.
 	Hand(dir string, info *rpc.ShellInfo) error
+	// Started is when a process was started (see ShellInfo).
+	Started(pid int) string
 	// Ended is the wait status of such a job, the process having ended with
 	// one: a shell that leaves no record has not had the job to its end.
 	Ended(dir string, status int) int
@@ -76,6 +76,7 @@ type system struct {
 	reaper  *process.Reaper
 	foreign map[string]*process.Foreign // shells of an earlier broker, by directory
 	logs    map[string]*os.File         // what shells print that run, by the directory they were started in
+	spares  spares
 }
 
 func newSystem(h service.Host) Node {
@@ -87,6 +88,7 @@ func (n *system) Close() {
 	for dir := range n.logs {
 		n.closeLog(dir)
 	}
+	n.spares.remove()
 }
 
 func (n *system) Cores() ([]string, error) {
@@ -102,10 +104,10 @@ func (n *system) Cores() ([]string, error) {
 }
 
 func (n *system) Start(s *Start) (int, error) {
-	if err := makeJob(s.Dir, s.Info); err != nil {
+	if err := n.spares.makeJob(s.Dir, s.Info); err != nil {
 		return 0, err
 	}
-	out, err := os.OpenFile(filepath.Join(s.Dir, logFile), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	out, err := os.OpenFile(filepath.Join(s.Dir, logFile), os.O_CREATE|os.O_RDWR|os.O_APPEND|os.O_TRUNC, 0o600)
 	if err != nil {
 		return 0, message.Errorf(message.Errno(err), "opening the shell's log: %v", err)
 	}
@@ -125,28 +127,14 @@ func (n *system) Start(s *Start) (int, error) {
 	return p.Pid, nil
 }
 
-// makeJob makes a job's directory.
-func makeJob(dir string, info []byte) error {
-	err := os.Mkdir(dir, 0o700)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = os.MkdirAll(dir, 0o700)
-	}
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return message.Errorf(message.Errno(err), "making the job's directory: %v", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, infoFile), info, 0o600); err != nil {
-		return message.Errorf(message.Errno(err), "writing the shell's information: %v", err)
-	}
-	return nil
-}
+func (n *system) Started(pid int) string { return process.StartTime(pid) }
 
 func (n *system) Hand(dir string, info *rpc.ShellInfo) error {
-	info.Started = process.StartTime(info.Pid)
 	text, err := message.Marshal(info)
 	if err != nil {
 		return message.Errorf(message.Errno(err), "writing the shell's information: %v", err)
 	}
-	return makeJob(dir, text)
+	return n.spares.makeJob(dir, text)
 }
 
 func (n *system) Ended(dir string, status int) int {
@@ -197,10 +185,7 @@ func (n *system) closeLog(dir string) {
 func (n *system) Kill(pid int, sig syscall.Signal) error { return syscall.Kill(pid, sig) }
 
 func (n *system) Remove(dir string) {
-	for _, name := range []string{infoFile, rpc.ShellExitFile, logFile, pidFile} {
-		os.Remove(filepath.Join(dir, name)) // there are no others as a rule
-	}
-	if os.Remove(dir) != nil {
+	if !n.spares.keep(dir) {
 		os.RemoveAll(dir)
 	}
 }
@@ -224,6 +209,9 @@ func (n *system) Found(dir, suffix string) []Found {
 	}
 	var out []Found
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), spareName+suffix+".") {
+			os.RemoveAll(filepath.Join(dir, e.Name()))
+		}
 		if strings.HasSuffix(e.Name(), suffix) {
 			out = append(out, n.find(filepath.Join(dir, e.Name())))
 		}
