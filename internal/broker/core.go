@@ -47,6 +47,7 @@ var coreMethods = []service.Method{
 	service.Unary("broker.getenv", service.Owner, (*coreService).getenv),
 	service.Unary("broker.setenv", service.Owner, (*coreService).setenv),
 	service.Unary("broker.conf-builtin", service.Guests, (*coreService).confBuiltin),
+	service.Deferred("broker.runtime-stats", service.Owner, (*coreService).runtimeStats),
 	service.Deferred("service.add", service.Guests, (*coreService).serviceAdd),
 	service.Deferred("service.remove", service.Guests, (*coreService).serviceRemove),
 	service.Raw("log.append", service.Owner, (*coreService).logAppend),

@@ -82,3 +82,11 @@ type ConfKeys struct {
 type ConfValues struct {
 	Values map[string]string `json:"values"`
 }
+
+// RuntimeStats answers broker.runtime-stats: what the broker's process holds,
+// garbage collected.
+type RuntimeStats struct {
+	HeapBytes  uint64 `json:"heap_bytes"`
+	Goroutines int    `json:"goroutines"`
+	Files      int    `json:"files"` // open; -1 where it cannot be told
+}
