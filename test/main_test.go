@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -68,7 +69,10 @@ func prepared() (status int, err error) {
 	if err := copyProgram(self); err != nil {
 		return 1, err
 	}
-	cmd := exec.Command(self, os.Args[1:]...)
+	args := slices.DeleteFunc(os.Args[1:], func(arg string) bool { // only root can write it
+		return strings.HasPrefix(arg, "-test.testlogfile=")
+	})
+	cmd := exec.Command(self, args...)
 	cmd.Dir = home
 	cmd.Env = append(os.Environ(), prefixVariable+"="+prefix, scratchVariable+"="+home, "HOME="+home, "TMPDIR="+home)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

@@ -62,6 +62,9 @@ func (t *timer) Stop() bool {
 	return t.t.Stop() || was
 }
 
+// leaderRank is the broker that has the instance's state, and so most to forget.
+const leaderRank = 0
+
 // Request implements service.Host.
 func (m *module) Request(req service.Request, fn func(*message.Message)) *service.Pending {
 	msg := message.NewRequest(req.Topic, req.NodeID, req.Payload)
@@ -88,7 +91,7 @@ func (m *module) Request(req service.Request, fn func(*message.Message)) *servic
 	tag := m.newMatchtag()
 	msg.Matchtag = tag
 	to := contact{msg.Service(), msg.NodeID, msg.Flags & message.FlagUpstream}
-	if msg.NodeID == message.NodeAny || msg.Is(message.FlagUpstream) {
+	if msg.NodeID == message.NodeAny || msg.NodeID == leaderRank || msg.Is(message.FlagUpstream) {
 		m.contacted[to] = struct{}{}
 	}
 	m.pending[tag] = &pendingRequest{fn, msg.Is(message.FlagStreaming), to}

@@ -67,7 +67,7 @@ type module struct {
 	methods   map[string]service.Method
 	extra     map[string]func(*service.Call) // services added by AddService
 	pending   map[uint32]*pendingRequest
-	contacted map[contact]struct{} // see farewells
+	contacted map[contact]struct{}              // see farewells
 	unmatched map[string]func(*message.Message) // by topic, for matchtag 0
 	matchtag  uint32
 	subs      []*subscription
@@ -232,8 +232,8 @@ func (m *module) finish() {
 }
 
 // farewells are the services to be told that the module has gone: those on this
-// broker or upstream that have served it, since they may remember it, and those
-// of certain brokers that have not answered it yet.
+// broker, upstream or on the leader that have served it, since they may remember
+// it, and those of certain other brokers that have not answered it yet.
 func (m *module) farewells() map[contact]struct{} {
 	for _, p := range m.pending {
 		m.contacted[p.to] = struct{}{}

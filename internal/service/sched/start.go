@@ -177,13 +177,10 @@ func (s *scheduler) sayReady() {
 	}
 }
 
-// Stop implements service.Stopper: it takes leave of those it has a standing
-// with, so that others may take its place.
+// Stop implements service.Stopper. Those it has a standing with, and whose
+// place others may now take, are told by the module host.
 func (s *scheduler) Stop() {
 	if s.forecastTimer != nil {
 		s.forecastTimer.Stop()
-	}
-	for _, name := range []string{"resource", "job-manager"} {
-		s.h.Request(service.Request{Topic: name + ".disconnect", NodeID: 0}, nil)
 	}
 }
