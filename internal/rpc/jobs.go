@@ -422,7 +422,40 @@ type JobtapList struct {
 	Plugins []string `json:"plugins"`
 }
 
+// JobPostEvent is job-manager.post-event.post: an event for a job's log.
+type JobPostEvent struct {
+	ID      jobid.ID       `json:"id"`
+	Name    string         `json:"name"`
+	Context jsontext.Value `json:"context,omitempty"`
+}
+
 // JobtapQuery is job-manager.jobtap-query.
 type JobtapQuery struct {
 	Name string `json:"name"`
+}
+
+// HousekeepingKill is job-manager.housekeeping-kill: a signal for the
+// housekeeping after a job, or after all, on Ranks (RFC 22) or wherever it runs.
+type HousekeepingKill struct {
+	Signum int       `json:"signum"`
+	ID     *jobid.ID `json:"jobid,omitempty"`
+	Ranks  *string   `json:"ranks,omitempty"`
+}
+
+// HousekeepingStats is the part of job-manager.stats-get about housekeeping: by
+// job id (F58), what it holds.
+type HousekeepingStats struct {
+	Running map[string]HousekeepingJob `json:"running"`
+	Config  struct {
+		ReleaseAfter float64 `json:"release-after"` // seconds, -1 for never
+		Command      string  `json:"command"`
+	} `json:"config"`
+}
+
+// HousekeepingJob is the housekeeping after a job: the ranks on which it has not
+// ended, and those not freed yet.
+type HousekeepingJob struct {
+	TStart    float64 `json:"t_start"`
+	Pending   string  `json:"pending"`
+	Allocated string  `json:"allocated"`
 }

@@ -23,6 +23,8 @@ var listMethods = []service.Method{
 	service.Unary("job-list.list-attrs", service.Guests, (*jobs).listAttrs),
 	service.Raw("job-list.job-stats", service.Guests, (*jobs).jobStats),
 	service.Unary("job-list.stats-get", service.Guests, (*jobs).listStats),
+	service.Unary("job-list.job-state-pause", service.Owner, (*jobs).listPause),
+	service.Unary("job-list.job-state-unpause", service.Owner, (*jobs).listResume),
 }
 
 // listChunk is how many jobs one answer of a streaming listing has.
@@ -222,7 +224,8 @@ func (s *jobs) listID(c *service.Call, req *rpc.JobListID) {
 		return
 	}
 	s.after(func() {
-		if j := s.m.Job(req.ID); j != nil && stateOrder(j.State) < stateOrder(job.State(req.State)) {
+		j := s.m.Job(req.ID)
+		if s.listPaused || j != nil && stateOrder(j.State) < stateOrder(job.State(req.State)) {
 			s.pending[req.ID] = append(s.pending[req.ID], c)
 			return
 		}
@@ -240,9 +243,9 @@ func (s *jobs) answerListID(c *service.Call, req *rpc.JobListID) {
 }
 
 // reached answers those who waited for the job to get so far.
-func (s *jobs) reached(j *job.Job, _ job.State) {
+func (s *jobs) reached(j *job.Job) {
 	list := s.pending[j.ID]
-	if list == nil {
+	if list == nil || s.listPaused {
 		return
 	}
 	var rest []*service.Call

@@ -49,6 +49,7 @@ var managerMethods = []service.Method{
 	service.Unary("job-manager.queue-status", service.Guests, (*jobs).queueStatus),
 	service.Unary("job-manager.queue-list", service.Guests, (*jobs).queueList),
 	service.Unary("job-manager.stats-get", service.Guests, (*jobs).managerStats),
+	service.Unary("job-manager.housekeeping-kill", service.Owner, (*jobs).housekeepingKill),
 	service.Deferred("job-manager.post-event.post", service.Owner, (*jobs).postEvent),
 }
 
@@ -307,19 +308,13 @@ func (s *jobs) managerStats(c *service.Call, _ *rpc.Empty) (any, error) {
 		"active_jobs":   s.m.Len(),
 		"inactive_jobs": s.stats.inactive(),
 		"max_jobid":     s.maxID,
-		"housekeeping": map[string]any{
-			"running": map[string]any{}, "config": map[string]any{"release-after": -1.0, "command": ""},
-		},
+		"housekeeping":  s.housekeepingStats(),
 	}, nil
 }
 
 // postEvent lets the owner add events to a job's log, as flux-core's plugin
 // post-event does.
-func (s *jobs) postEvent(c *service.Call, req *struct {
-	ID      jobid.ID       `json:"id"`
-	Name    string         `json:"name"`
-	Context jsontext.Value `json:"context,omitempty"`
-}) {
+func (s *jobs) postEvent(c *service.Call, req *rpc.JobPostEvent) {
 	j := s.m.Job(req.ID)
 	if j == nil {
 		c.Fail(syscall.ENOENT)

@@ -69,6 +69,7 @@ func (s *jobs) restore() error {
 	}
 	s.h.Log().Info(fmt.Sprintf("restart: %d jobs", len(rec.Jobs)))
 	s.h.Log().Info(fmt.Sprintf("restart: %d running jobs", running))
+	s.restoreHousekeeping(meta)
 	for _, a := range rec.Jobs {
 		s.rewatch(jobid.ID(a.ID))
 	}
@@ -84,6 +85,9 @@ func (s *jobs) adopt(j *job.Job) {
 		s.zombies[j.ID] = &zombie{}
 	}
 	s.maxID = max(s.maxID, j.ID)
+	if len(j.Prologs)+len(j.Epilogs) > 0 {
+		s.perilogs.again[j.ID] = true
+	}
 	s.m.Restore(j)
 	s.stats.moved(&s.records[j.ID].counted, j, j.Facts().Queue)
 }

@@ -32,6 +32,7 @@ const (
 	pluginUpdateQueue      = ".update-queue"
 	pluginSubmitHold       = "submit-hold.so"
 	pluginAllocBypass      = "alloc-bypass.so"
+	pluginPerilog          = "perilog.so"
 )
 
 // always are the plugins that are loaded from the start, available those that
@@ -41,7 +42,7 @@ var (
 		pluginPriority, pluginLimitSize, pluginLimitDuration, pluginAfter, pluginSingleton, pluginBeginTime,
 		pluginValidateDuration, pluginUpdateDuration, pluginHistory, pluginPostEvent, pluginUpdateQueue,
 	}
-	available = append(slices.Clone(always), pluginSubmitHold, pluginAllocBypass)
+	available = append(slices.Clone(always), pluginSubmitHold, pluginAllocBypass, pluginPerilog)
 )
 
 // plugin is a loaded plugin.
@@ -111,6 +112,13 @@ func (s *jobs) plug(name string, conf map[string]any) error {
 		return message.Errorf(syscall.EEXIST, "%s: already loaded", file)
 	}
 	s.plugins = append(s.plugins, &plugin{file, conf})
+	if file != pluginPerilog {
+		return nil
+	}
+	if err := s.configurePerilog(); err != nil {
+		s.plugins = s.plugins[:len(s.plugins)-1]
+		return err
+	}
 	return nil
 }
 
@@ -131,6 +139,9 @@ func (s *jobs) unplug(pattern string) error {
 	})
 	if len(s.plugins) == before && !all {
 		return message.Errorf(syscall.ENOENT, "Failed to find plugin to remove: %s", pattern)
+	}
+	if !s.plugged(pluginPerilog) && s.perilogs.conf != nil {
+		return s.configurePerilog()
 	}
 	return nil
 }
@@ -155,5 +166,9 @@ func (s *jobs) jobtapQuery(_ *service.Call, req *rpc.JobtapQuery) (any, error) {
 	if dir, ok := install.Builtin("jobtap_pluginpath"); ok && !strings.HasPrefix(p.name, ".") {
 		file = path.Join(dir, p.name)
 	}
-	return map[string]any{"name": p.name, "path": file}, nil
+	out := map[string]any{"name": p.name, "path": file}
+	if p.name == pluginPerilog {
+		s.perilogQuery(out)
+	}
+	return out, nil
 }

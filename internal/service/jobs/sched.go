@@ -24,6 +24,13 @@ func (s *jobs) schedInit() { s.h.OnResponse("sched.alloc", s.allocResponse) }
 
 // schedHello tells a scheduler of the jobs that have resources.
 func (s *jobs) schedHello(c *service.Call) {
+	var req rpc.SchedHello
+	if c.Msg.HasPayload() {
+		if err := c.Msg.Decode(&req); err != nil {
+			c.Fail(err)
+			return
+		}
+	}
 	if !c.Streaming() {
 		c.Fail(message.Errorf(syscall.EPROTO, "sched-hello is a streaming request"))
 		return
@@ -34,8 +41,9 @@ func (s *jobs) schedHello(c *service.Call) {
 				c.Respond(rpc.SchedHelloJob{ID: j.ID, Priority: j.Priority, UserID: j.UserID, TSubmit: j.TSubmit, R: j.R})
 			}
 		}
-		c.End()
 	})
+	s.housekeepingHello(c, req.PartialOK)
+	s.after(c.End)
 }
 
 func (s *jobs) schedReady(c *service.Call, req *rpc.SchedReady) {
@@ -87,10 +95,10 @@ func (s *jobs) prioritize(id jobid.ID, priority int64) {
 	}, nil)
 }
 
-func (s *jobs) free(id jobid.ID, r jsontext.Value) {
+func (s *jobs) free(id jobid.ID, r jsontext.Value, final bool) {
 	s.h.Request(service.Request{
 		Topic: "sched.free", NodeID: message.NodeAny, NoMatchtag: true,
-		Payload: &rpc.SchedFree{ID: id, R: r, Final: true},
+		Payload: &rpc.SchedFree{ID: id, R: r, Final: final},
 	}, nil)
 }
 
@@ -108,7 +116,7 @@ func (s *jobs) allocResponse(m *message.Message) {
 	if j == nil {
 		if r.Type == rpc.AllocSuccess {
 			id, res := r.ID, r.R
-			s.after(func() { s.free(id, res) })
+			s.after(func() { s.free(id, res, true) })
 		}
 		return
 	}
@@ -157,6 +165,9 @@ func (s *jobs) resourceStatus(*service.Call, *rpc.Empty) (any, error) {
 			return nil, err
 		}
 		all = all.Union(r)
+	}
+	for _, a := range s.cleaning.m.All() {
+		all = all.Union(a.R.Subset(a.Held()))
 	}
 	return map[string]any{"allocated": all}, nil
 }

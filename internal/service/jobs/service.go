@@ -6,7 +6,9 @@ import (
 	"syscall"
 	"time"
 
+	"goflux/internal/core/housekeeping"
 	"goflux/internal/core/job"
+	"goflux/internal/core/perilog"
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
@@ -69,11 +71,16 @@ type jobs struct {
 	watch   watchers
 	updates service.Streams[*updateWatch]
 	pending map[jobid.ID][]*service.Call // list-id waiting for a state
-	stats   tallies
-	begins  service.Timer // the next begin-time
+	// listPaused holds list-id back: job-list.job-state-pause.
+	listPaused bool
+	stats      tallies
+	begins     service.Timer // the next begin-time
 
 	statsWatch service.Streams[struct{}] // job-list.job-stats
 	statsTimer service.Timer
+
+	perilogs perilogs
+	cleaning cleaning
 
 	set      *settings
 	pipeline *pipeline
@@ -103,6 +110,8 @@ func open(h service.Host, args []string) (any, error) {
 		history: newHistory(), pending: map[jobid.ID][]*service.Call{},
 	}
 	s.store, _ = h.Shared("store").(*store.Store)
+	s.perilogs = perilogs{runs: map[jobid.ID]*perilogRun{}, again: map[jobid.ID]bool{}}
+	s.cleaning = cleaning{m: housekeeping.New(), cmds: map[jobid.ID]*command{}}
 	s.watch.init()
 	if err := s.start(h.Name(), args); err != nil {
 		return nil, err
@@ -120,6 +129,7 @@ func open(h service.Host, args []string) (any, error) {
 	s.execInit()
 	s.ageOut()
 	s.watchLifetime()
+	s.watchEnd()
 	return s, nil
 }
 
@@ -154,6 +164,8 @@ func (s *jobs) start(face string, args []string) error {
 			return err
 		}
 	}
+	s.configureHousekeeping()
+	s.setSite()
 	return nil
 }
 
@@ -258,8 +270,16 @@ func (s *jobs) record(e job.Effect) {
 		s.after(func() { s.startExec(e.Job, e.Reattach) })
 	case job.Extend:
 		s.after(func() { s.extendExec(e.Job, e.Expiration) })
+	case job.RunProlog:
+		s.after(func() { s.runPerilog(e.Job, perilog.Prolog) })
+	case job.RunEpilog:
+		s.after(func() { s.runPerilog(e.Job, perilog.Epilog) })
+	case job.StopPerilog:
+		s.after(func() { s.stopPerilog(e.Job) })
+	case job.HandOver:
+		s.handOver(e.Job)
 	case job.Free:
-		s.after(func() { s.free(e.ID, e.R) })
+		s.after(func() { s.free(e.ID, e.R, true) })
 	case job.Retire:
 		s.retire(e.Job)
 	}
@@ -279,7 +299,7 @@ func (s *jobs) recordEvent(e job.Logged) {
 		s.batch.SetField(id, "R", j.R)
 	}
 	s.batch.AppendEvents(id, e.Line)
-	state, queue := j.State, j.Facts().Queue
+	queue := j.Facts().Queue
 	s.stats.moved(&r.counted, j, queue)
 	s.statsMoved()
 	s.after(func() {
@@ -287,7 +307,7 @@ func (s *jobs) recordEvent(e job.Logged) {
 		s.watch.event(j.ID, "eventlog", e.Line)
 		s.updated(j, e.Entry)
 		s.announce(j, e)
-		s.reached(j, state)
+		s.reached(j)
 	})
 }
 

@@ -27,6 +27,7 @@ type settings struct {
 	// stopOnRestart stops all queues when jobs are found at a start.
 	stopOnRestart bool
 	plugins       []directive
+	housekeeping  *housekeepingConfig // nil for none
 }
 
 func newSettings(conf map[string]any) (*settings, error) {
@@ -38,6 +39,9 @@ func newSettings(conf map[string]any) (*settings, error) {
 	access := config.Read(conf, "access")
 	set.private, _ = access.Bool("private-mode")
 	if err := access.Err(false); err != nil {
+		return nil, err
+	}
+	if set.housekeeping, err = newHousekeepingConfig(conf); err != nil {
 		return nil, err
 	}
 	return set, set.manager(config.Read(conf, "job-manager"))
@@ -85,6 +89,9 @@ func (s *jobs) ReconfigureAs(name string) error {
 		if err != nil {
 			return err
 		}
+		if err := s.configurePerilog(); err != nil {
+			return err
+		}
 		s.apply(set)
 	case "job-ingest":
 		// a new configuration counts more than what the module was loaded with
@@ -100,6 +107,8 @@ func (s *jobs) ReconfigureAs(name string) error {
 // apply puts settings into force.
 func (s *jobs) apply(set *settings) {
 	s.set = set
+	s.configureHousekeeping()
+	s.setSite()
 	s.m.Queues().Configure(set.policy.Queues(), set.policy.Parent)
 	s.m.QueuesChanged(s.now())
 	s.ageOut()
