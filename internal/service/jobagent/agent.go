@@ -52,8 +52,12 @@ type agent struct {
 	procs  map[int]*proc // processes of shells, by process id
 	idle   []*proc       // those that wait for a job, the latest last
 	term   int64         // the newest leader's
-	asking bool          // the leader is being asked about shells
-	cores  []string      // the node's, which saves each shell from reading the topology
+	// dismissed is called when all shells that have no job are gone, the
+	// module being unloaded; gone says that it has been.
+	dismissed func()
+	gone      bool
+	asking    bool     // the leader is being asked about shells
+	cores     []string // the node's, which saves each shell from reading the topology
 }
 
 // shell is a shell that runs on this node.
@@ -70,8 +74,13 @@ type shell struct {
 	status int
 }
 
-// Stop implements service.Stopper. The shells go on.
-func (a *agent) Stop() { a.node.Close() }
+// StopAsync implements service.AsyncStopper. Shells that have a job go on.
+func (a *agent) StopAsync(done func()) {
+	a.dismiss(func() {
+		a.node.Close()
+		done()
+	})
+}
 
 func (a *agent) launch(c *service.Call, req *rpc.AgentLaunch) {
 	if err := a.check(c, req); err != nil {

@@ -54,6 +54,7 @@ func (a *agent) watch(s *shell, program string) {
 	a.node.Watch(s.dir, p.pid, func(status int) {
 		delete(a.procs, p.pid)
 		a.unwait(p)
+		a.checkDismissed()
 		if p.runs == nil {
 			return
 		}
@@ -75,7 +76,7 @@ func (a *agent) next(c *service.Call, req *rpc.AgentNext) {
 	s := p.runs
 	p.runs = nil
 	a.exited(s, req.Status)
-	if !quiet || p.program == "" || len(a.idle) >= min(maxIdle, max(2, len(a.cores))) {
+	if a.dismissed != nil || !quiet || p.program == "" || len(a.idle) >= min(maxIdle, max(2, len(a.cores))) {
 		c.Fail(errNoJob)
 		return
 	}
@@ -135,5 +136,36 @@ func (a *agent) Disconnect(sender string) {
 		if p.next.Msg.Sender() == sender {
 			a.unwait(p)
 		}
+	}
+}
+
+// dismissTime bounds how long it is waited for shells that are told to end.
+const dismissTime = time.Second
+
+// dismiss ends the shells that have no job, and calls done when they are gone.
+func (a *agent) dismiss(done func()) {
+	a.dismissed = done
+	for _, p := range slices.Clone(a.idle) {
+		if a.unwait(p) {
+			p.next.Fail(errNoJob)
+		}
+	}
+	a.h.After(dismissTime, a.allDismissed)
+	a.checkDismissed()
+}
+
+func (a *agent) checkDismissed() {
+	for _, p := range a.procs {
+		if p.runs == nil {
+			return
+		}
+	}
+	a.allDismissed()
+}
+
+func (a *agent) allDismissed() {
+	if a.dismissed != nil && !a.gone {
+		a.gone = true
+		a.dismissed()
 	}
 }
