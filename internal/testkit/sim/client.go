@@ -96,7 +96,7 @@ func (c *client) answered(m *message.Message) {
 
 // close ends the connection: services that hold streams for it are told.
 func (c *client) close() {
-	if c.gone {
+	if c.gone || c.b.dead {
 		return
 	}
 	c.gone = true

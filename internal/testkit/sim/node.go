@@ -112,7 +112,7 @@ func (n *node) start() {
 	b.attrs = map[string]string{
 		"rank": fmt.Sprint(n.rank), "size": fmt.Sprint(len(n.w.nodes)), "broker.uuid": b.uuid,
 		"hostname": n.host(), "hostlist": n.w.tree.hosts, "rundir": "/run", "local-uri": "local:///run/local",
-		"content.hash": "sha1", "security.owner": fmt.Sprint(ownerCred.UserID), "instance-level": "0",
+		"content.hash": "sha1", "security.owner": fmt.Sprint(ownerCred.UserID), "instance-level": "0", "broker.boot-method": "config",
 	}
 	if n.rank == 0 {
 		b.attrs["statedir"] = "/state"

@@ -500,13 +500,9 @@ func (p *parentLink) receive(m *message.Message) {
 }
 
 // ended is a connection that has ended: the broker waits for its parent to
-// return, or ends with it, as instances are booted.
+// return.
 func (p *parentLink) ended(e *end) {
-	switch {
-	case p.end != e:
-	case p.o.b.w.opt.Orphans:
-		p.o.parentGone()
-	default:
+	if p.end == e {
 		p.cut(linkAway)
 		p.o.dial(firstRetry)
 	}

@@ -52,8 +52,9 @@ type process struct {
 	alive   bool
 	status  int
 	ended   func(status int) // who watches, nil when nobody does
-	client  *client
-	barrier bool // it waits there
+	client  *client       // with which it waits at the barrier
+	asking  bool          // it has entered
+	missing time.Duration // since when the leader's services are
 }
 
 // plan is what a simulated job does, from its jobspec.
@@ -122,31 +123,55 @@ func (p *processes) live() []*process {
 	return all
 }
 
-// begin is what a shell does first: it waits for the others, if that is planned.
+// Waits of a shell whose request has not reached the leader, as a real one's.
+const (
+	retryMost   = 2 * time.Second
+	restartTime = 2 * time.Minute
+)
+
+// begin is what a shell does first: it waits for the others, if that is
+// planned, and looks for its broker when that is not there.
 func (p *processes) begin(x *process) {
-	if !x.alive {
-		return
-	}
 	b := p.n.broker
-	if !x.plan.Barrier || x.r.Ranks().Len() < 2 {
+	switch {
+	case !x.alive || x.asking:
+	case !x.plan.Barrier || x.r.Ranks().Len() < 2:
 		p.work(x)
-		return
+	case b == nil || !b.online || p.n.paused:
+		p.w.after(p.a, p.a.between(100*time.Millisecond, retryMost), func() { p.begin(x) })
+	default:
+		p.enterBarrier(b, x)
 	}
-	if b == nil || !b.online { // it waits for its broker
-		p.w.after(p.a, time.Second, func() { p.begin(x) })
-		return
-	}
-	req := rpc.ShellBarrier{ID: x.info.ID, Rank: p.n.rank}
+}
+
+func (p *processes) enterBarrier(b *broker, x *process) {
+	x.asking = true
 	x.client = b.newClient()
-	x.client.request("job-exec.shell-barrier", req, 0, func(m *message.Message) {
-		switch err := m.Err(); {
+	req := rpc.ShellBarrier{ID: x.info.ID, Rank: p.n.rank}
+	call := x.client.request("job-exec.shell-barrier", req, 0, func(m *message.Message) {
+		x.asking = false
+		x.client.close()
+		num := message.Errno(m.Err())
+		if num != syscall.ENOSYS && num != syscall.EAGAIN {
+			x.missing = 0
+		} else if x.missing == 0 {
+			x.missing = p.w.now
+		}
+		switch {
 		case !x.alive:
-		case err == nil:
+		case num == 0:
 			p.work(x)
+		case num == syscall.EHOSTUNREACH, x.missing > 0 && p.w.now-x.missing < restartTime:
+			p.w.after(p.a, p.a.between(100*time.Millisecond, retryMost), func() { p.begin(x) })
 		default: // a shell that cannot begin ends
+			p.w.note("shell dies", p.n.rank, x.info.ID, m.Err())
 			p.exit(x, 1<<8)
 		}
 	})
+	call.lost = func() {
+		x.asking = false
+		p.w.after(p.a, p.a.between(100*time.Millisecond, retryMost), func() { p.begin(x) })
+	}
 }
 
 func (p *processes) work(x *process) {
@@ -160,6 +185,9 @@ func (p *processes) exit(x *process, status int) {
 	}
 	p.w.note("exit", p.n.rank, x.info.ID, status)
 	x.alive, x.status = false, status
+	if x.asking {
+		x.client.close()
+	}
 	if x.ended != nil {
 		x.ended(status)
 	}
@@ -177,7 +205,7 @@ func (p *processes) powerOff() {
 // brokerGone leaves the shells to themselves.
 func (p *processes) brokerGone() {
 	for _, x := range p.dirs {
-		x.ended, x.client = nil, nil
+		x.ended = nil
 	}
 }
 

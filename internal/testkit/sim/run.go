@@ -26,9 +26,6 @@ type Options struct {
 	Fanout int
 	// Encode has payloads go between brokers as bytes, as over sockets.
 	Encode bool
-	// Orphans end when their parent is lost, as in instances that a process
-	// manager boots; others wait for it to return.
-	Orphans bool
 	// Think bounds what a user thinks between two requests, Longest is how
 	// long a job runs at most. 0 for defaults.
 	Think, Longest time.Duration
@@ -44,10 +41,7 @@ type Options struct {
 // FromSeed is a history whose traits, too, are drawn from the seed.
 func FromSeed(seed int64, brokers, jobs int) Options {
 	traits := mix(uint64(seed) ^ 0x5eed)
-	return Options{
-		Seed: seed, Brokers: brokers, Jobs: jobs,
-		Encode: traits%4 == 0, Orphans: traits>>8%3 == 0,
-	}
+	return Options{Seed: seed, Brokers: brokers, Jobs: jobs, Encode: traits%4 == 0}
 }
 
 func (o *Options) name() string { return fmt.Sprintf("%d", o.Seed) }
@@ -119,7 +113,7 @@ func Run(o Options) *Result {
 
 func newWorld(o Options) (*world, error) {
 	w := &world{opt: o, detail: o.Detail, desk: &desk{left: o.Jobs}}
-	w.opt.config = map[string]any{"resource": map[string]any{"noverify": true}}
+	w.opt.config = configuration(o.Brokers)
 	traits := w.newActor()
 	if w.opt.Fanout == 0 {
 		w.opt.Fanout = []int{2, 8, 32, 0}[traits.intn(4)]
@@ -151,6 +145,20 @@ func newWorld(o Options) (*world, error) {
 		w.nodes = append(w.nodes, n)
 	}
 	return w, nil
+}
+
+// configuration is a system instance's: what there is is configured.
+func configuration(brokers int) map[string]any {
+	hosts := "node0"
+	if brokers > 1 {
+		hosts = fmt.Sprintf("node[0-%d]", brokers-1)
+	}
+	return map[string]any{"resource": map[string]any{
+		"noverify": true,
+		"config": []any{map[string]any{
+			"hosts": hosts, "cores": fmt.Sprintf("0-%d", coresPerNode-1), "gpus": fmt.Sprintf("0-%d", gpusPerNode-1),
+		}},
+	}}
 }
 
 // live lives the history: the instance comes up, works among faults, and comes

@@ -4,6 +4,7 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
 
@@ -106,7 +107,9 @@ func (u *user) submit(b *broker) {
 			err = m.Decode(&r)
 		}
 		if err != nil {
-			u.refusal("job-ingest.submit", err)
+			if !strings.HasPrefix(err.Error(), "dependency:") { // one that cannot be met any more
+				u.refusal("job-ingest.submit", err)
+			}
 			d.refused++
 			return
 		}
