@@ -3,6 +3,7 @@
 package job
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -312,6 +313,10 @@ func (m *Machine) nextSingleton(now float64, k singletonKey) {
 type singletonKey struct {
 	userid uint32
 	name   string
+}
+
+func (k singletonKey) compare(o singletonKey) int {
+	return cmp.Or(cmp.Compare(k.userid, o.userid), cmp.Compare(k.name, o.name))
 }
 
 // keyOf is the job's key by the name it was submitted with.

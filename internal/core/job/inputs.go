@@ -193,7 +193,7 @@ func withoutSched(a map[string]any) map[string]any {
 // again by the new one.
 func (m *Machine) ExecReady(now float64) {
 	m.exec = true
-	for _, j := range m.jobs {
+	for j := range m.Jobs {
 		j.run.executing = false
 		if j.State == Run && j.Started {
 			m.debug(now, j, "exec-reattach-start")
@@ -207,7 +207,7 @@ func (m *Machine) ExecReady(now float64) {
 // end before that need not wait for one.
 func (m *Machine) ExecGone(now float64) {
 	m.exec = false
-	for _, j := range m.jobs {
+	for j := range m.Jobs {
 		if !j.run.executing {
 			continue
 		}
@@ -262,7 +262,7 @@ func (m *Machine) ExecReleased(now float64, j *Job, ranks string, final bool) {
 // QueuesChanged applies a change of queues: jobs of stopped queues are taken
 // back from the scheduler, those of started ones are sent.
 func (m *Machine) QueuesChanged(now float64) {
-	for _, j := range m.jobs {
+	for j := range m.Jobs {
 		if j.State != Sched {
 			continue
 		}

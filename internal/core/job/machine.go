@@ -4,6 +4,8 @@ package job
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/tidwall/btree"
 
@@ -51,10 +53,11 @@ func NewMachine(qs *Queues) *Machine {
 // Job returns an active job, or nil.
 func (m *Machine) Job(id jobid.ID) *Job { return m.jobs[id] }
 
-// Jobs yields the active jobs, in no order.
+// Jobs yields the active jobs in the order of their ids: what is done to all is
+// done in the same order each time.
 func (m *Machine) Jobs(yield func(*Job) bool) {
-	for _, j := range m.jobs {
-		if !yield(j) {
+	for _, id := range slices.Sorted(maps.Keys(m.jobs)) {
+		if j := m.jobs[id]; j != nil && !yield(j) {
 			return
 		}
 	}
@@ -125,7 +128,7 @@ func (m *Machine) Restore(j *Job) {
 // Resume lets all restored jobs go on, when there is no scheduler yet. Those that waited for resources get
 // their priority anew (RFC 21, Flux-Restart Event).
 func (m *Machine) Resume(now float64) {
-	for _, j := range m.jobs {
+	for j := range m.Jobs {
 		if j.State == Sched {
 			m.dequeue(j) // the queue is ordered by priority
 			m.post(now, j, "flux-restart", nil)
@@ -133,7 +136,7 @@ func (m *Machine) Resume(now float64) {
 		m.resumePerilog(now, j)
 		m.advance(now, j)
 	}
-	for k := range m.deps.queues {
+	for _, k := range slices.SortedFunc(maps.Keys(m.deps.queues), singletonKey.compare) {
 		m.nextSingleton(now, k)
 	}
 	m.Tick(now)

@@ -4,6 +4,8 @@ package groups
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"syscall"
 	"time"
 
@@ -127,8 +129,8 @@ func (g *groups) flush() {
 	}
 	batch := g.batch
 	g.batch = map[string][]rpc.GroupUpdate{}
-	for name, updates := range batch {
-		batch[name] = g.apply(name, updates)
+	for _, name := range slices.Sorted(maps.Keys(batch)) {
+		batch[name] = g.apply(name, batch[name])
 	}
 	g.sendUp(batch)
 }

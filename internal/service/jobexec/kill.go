@@ -184,7 +184,8 @@ func (e *exec) escalate(j *job) {
 
 // signal sends a signal to the shells that still run, or all that is theirs.
 func (e *exec) signal(j *job, sig syscall.Signal, group bool) {
-	for _, sh := range j.shells {
+	for _, rank := range j.ranks {
+		sh := j.shells[rank]
 		if !sh.ended {
 			e.signalShell(j, sh, sig, group)
 		}
@@ -208,7 +209,8 @@ func (e *exec) unkillable(j *job) {
 			"reason": fmt.Sprintf("unkillable user processes for job %s", j.id.F58()),
 		},
 	}, nil)
-	for _, sh := range j.shells {
+	for _, rank := range j.ranks {
+		sh := j.shells[rank]
 		if !sh.ended {
 			j.status = max(j.status, 9)
 			e.ended(j, sh)
