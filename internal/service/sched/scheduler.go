@@ -3,6 +3,7 @@
 package sched
 
 import (
+	"fmt"
 	"syscall"
 	"time"
 
@@ -179,6 +180,13 @@ func (s *scheduler) free(c *service.Call, req *rpc.SchedFree) {
 		if err != nil {
 			s.h.Log().Error("sched.free: R", "jobid", req.ID, "err", err)
 			return
+		}
+		if s.opt.debug {
+			final := ""
+			if req.Final {
+				final = " (final)"
+			}
+			s.h.Log().Debug(fmt.Sprintf("free: %s: %s%s", req.ID, r.Summary(), final))
 		}
 		s.event(core.Free{ID: req.ID, Ranks: r.Ranks(), Final: req.Final})
 	})
