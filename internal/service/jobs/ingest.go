@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	"goflux/internal/rpc"
 	"goflux/internal/service"
 	"goflux/internal/sign"
+	"goflux/internal/sys/locale"
 	"goflux/jobid"
 	"goflux/jobspec"
 	"goflux/rset"
@@ -344,4 +344,4 @@ func (s *jobs) getInfo(c *service.Call, _ *rpc.Empty) (any, error) {
 }
 
 // idText is how people write a job id in an error.
-func idText(id jobid.ID) string { return strings.TrimSpace(id.F58()) }
+func idText(id jobid.ID) string { return locale.JobID(id) }
