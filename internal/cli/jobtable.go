@@ -17,7 +17,6 @@ func jobCommands() []command {
 		{"update", jobs, pyStyle, "change attributes of a job", newUpdate},
 		{"watch", jobs, pyStyle, "follow the output of jobs", newWatch},
 		{"job", jobs, cStyle, "attach to, query and change single jobs", newJob},
-		{"jobtap", unlisted, pyStyle, "list, load and remove plugins of the job manager", newJobtap},
 		{"job-exec-override", unlisted, pyStyle, "start and end mock jobs by hand", newJobOverride},
 		{"post-job-event", unlisted, pyStyle, "add an event to a job's log", newPostEvent},
 	}

@@ -3,6 +3,7 @@
 package rpc
 
 import (
+	"bytes"
 	"encoding/base64"
 	"syscall"
 	"unicode/utf8"
@@ -33,7 +34,7 @@ type TerminalMessage struct {
 // TerminalData returns data as a message.
 func TerminalData(data []byte) *TerminalMessage {
 	m := &TerminalMessage{Type: "data"}
-	if utf8.Valid(data) {
+	if utf8.Valid(data) && bytes.IndexByte(data, 0) < 0 { // C programs take no NUL in a string
 		m.Data = string(data)
 	} else {
 		m.Encoding, m.Data = "base64", base64.StdEncoding.EncodeToString(data)
@@ -77,6 +78,24 @@ type TerminalServer struct {
 	Service string  `json:"service"`
 	Rank    uint32  `json:"rank"`
 	Ctime   float64 `json:"ctime"`
+}
+
+// TerminalNew is SERVICE.new: a session of Cmd, or of the server's shell. The
+// environment and directory are the server's where none are given. With Wait
+// the session stays until a client has attached.
+type TerminalNew struct {
+	Name    string            `json:"name"`
+	Cmd     []string          `json:"cmd,omitempty"`
+	Environ map[string]string `json:"environ,omitempty"`
+	Cwd     string            `json:"cwd,omitempty"`
+	Wait    int               `json:"wait,omitzero"`
+}
+
+// TerminalOpened answers SERVICE.new: where to attach.
+type TerminalOpened struct {
+	Name    string `json:"name"`
+	Service string `json:"pty_service"`
+	ID      int    `json:"id"`
 }
 
 // TerminalKill is SERVICE.kill; with Wait it is answered when the session has

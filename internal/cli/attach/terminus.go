@@ -23,8 +23,8 @@ const keepAlive = time.Second
 // goneMessage is said when the shell that had the terminal is gone.
 const goneMessage = "remote pty disappeared"
 
-// escape is the key that detaches: Ctrl-].
-const escape = 0x1d
+// escape is the key that detaches: Ctrl-\.
+const escape = 0x1c
 
 // ptyMessage is what client and server of a pseudo-terminal send each other.
 type ptyMessage struct {

@@ -79,12 +79,18 @@ func (t *Terminal) Resize(rows, cols uint16) error {
 	})
 }
 
-// tiocsig is not in package unix for all architectures: _IOW('T', 0x36, int).
-const tiocsig = 0x40045436
-
-// Signal signals the terminal's foreground processes.
+// Signal signals the terminal's foreground processes. ESRCH when it has none.
 func (t *Terminal) Signal(sig syscall.Signal) error {
-	return t.control(func(fd int) error { return unix.IoctlSetInt(fd, tiocsig, int(sig)) })
+	return t.control(func(fd int) error {
+		group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
+		if err != nil {
+			return err
+		}
+		if group <= 0 {
+			return syscall.ESRCH
+		}
+		return syscall.Kill(-group, sig)
+	})
 }
 
 // Close closes both sides.

@@ -117,6 +117,16 @@ func (s *Server) kill(c Request) {
 	}
 }
 
+// KillAll kills all sessions, whether somebody waits for them or not, and
+// returns how many there were.
+func (s *Server) KillAll() int {
+	all := append([]*Session(nil), s.sessions...)
+	for _, x := range all {
+		_ = x.signal(syscall.SIGKILL) // what has ended meanwhile is over
+	}
+	return len(all)
+}
+
 func (s *Server) find(id int) *Session {
 	for _, x := range s.sessions {
 		if x.id == id {

@@ -63,6 +63,27 @@ func (s *Server) Open(id int, name string, wait bool) (*Session, error) {
 	return x, nil
 }
 
+// OpenFree is [Server.Open] with the lowest id that is free.
+func (s *Server) OpenFree(name string, wait bool) (*Session, error) {
+	id := 0
+	for s.find(id) != nil {
+		id++
+	}
+	return s.Open(id, name, wait)
+}
+
+// ID is the session's number.
+func (x *Session) ID() int { return x.id }
+
+// Discard ends a session whose process could not be started.
+func (x *Session) Discard() {
+	x.over = true
+	x.input.Abandon()
+	x.term.Follower.Close()
+	x.term.Close()
+	x.server.remove(x)
+}
+
 // Follower is the file to give to the process.
 func (x *Session) Follower() *os.File { return x.term.Follower }
 
@@ -261,11 +282,11 @@ func (x *Session) signal(sig syscall.Signal) error {
 		x.settle()
 		return nil
 	}
-	if err := x.term.Signal(sig); err != nil {
-		return err
+	err := x.term.Signal(sig)
+	if x.pid > 0 { // who leads the session may be in the background
+		if lead := syscall.Kill(-x.pid, sig); err != nil {
+			err = lead
+		}
 	}
-	if x.pid > 0 {
-		return syscall.Kill(-x.pid, sig)
-	}
-	return nil
+	return err
 }
