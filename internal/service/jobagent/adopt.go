@@ -31,7 +31,7 @@ func (a *agent) adopt() {
 			a.h.Log().Error("a job's directory is set aside", "path", f.Dir, "err", f.Err)
 			continue
 		}
-		s := &shell{id: f.Info.ID, attempt: f.Info.Attempt, dir: f.Dir, logDir: f.Dir, pid: f.Pid}
+		s := &shell{id: f.Info.ID, attempt: f.Info.Attempt, dir: f.Dir, logDir: f.Dir, pid: f.Pid, r: f.Info.R}
 		a.shells[s.id] = s
 		if !f.Alive {
 			a.exited(s, f.Status)

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"goflux/internal/install"
 	"goflux/internal/message"
 	"goflux/internal/rpc"
@@ -56,7 +58,9 @@ type agent struct {
 	// module being unloaded; gone says that it has been.
 	dismissed func()
 	gone      bool
-	asking    bool     // the leader is being asked about shells
+	asking    bool // the leader is being asked about shells
+	parked    []*parked
+	polling   bool     // it is asked for the sake of parked launches
 	cores     []string // the node's, which saves each shell from reading the topology
 }
 
@@ -67,7 +71,8 @@ type shell struct {
 	dir     string
 	logDir  string // where the shell's own prints are
 	pid     int
-	call    *service.Call // who asked for it and is told how it ends
+	r       jsontext.Value // R of the job
+	call    *service.Call  // who asked for it and is told how it ends
 	// over says that it has ended, with status; it is kept until the leader
 	// has recorded that.
 	over   bool
@@ -102,6 +107,13 @@ func (a *agent) launch(c *service.Call, req *rpc.AgentLaunch) {
 		c.Fail(message.Errorf(syscall.ESRCH, "the job's shell is not on this node any more"))
 		return
 	}
+	if !a.park(c, req) {
+		a.begin(c, req)
+	}
+}
+
+// begin starts a job's shell.
+func (a *agent) begin(c *service.Call, req *rpc.AgentLaunch) {
 	s, err := a.start(req)
 	if err != nil {
 		c.Fail(err)
@@ -133,7 +145,7 @@ func (a *agent) check(c *service.Call, req *rpc.AgentLaunch) error {
 // that waits.
 func (a *agent) start(req *rpc.AgentLaunch) (*shell, error) {
 	parent, suffix := a.jobDirs()
-	s := &shell{id: req.ID, attempt: req.Attempt, dir: filepath.Join(parent, req.ID.F58ASCII()+suffix)}
+	s := &shell{id: req.ID, attempt: req.Attempt, r: req.R, dir: filepath.Join(parent, req.ID.F58ASCII()+suffix)}
 	s.logDir = s.dir
 	program := req.Shell
 	if program == "" {
@@ -217,6 +229,7 @@ func (a *agent) exited(s *shell, status int) {
 		a.h.After(keepOver, func() { a.drop(s) })
 	}
 	if s.call == nil {
+		a.resume()
 		return
 	}
 	if log := a.node.Log(s.logDir); log != "" {
@@ -245,6 +258,9 @@ func (a *agent) drop(s *shell) {
 }
 
 func (a *agent) kill(_ *service.Call, req *rpc.AgentKill) (any, error) {
+	if a.unpark(req.ID, errCanceled) {
+		return nil, nil
+	}
 	s := a.shells[req.ID]
 	if s == nil || s.over {
 		return nil, syscall.ESRCH

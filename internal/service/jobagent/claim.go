@@ -3,6 +3,8 @@
 package jobagent
 
 import (
+	"cmp"
+	"slices"
 	"syscall"
 	"time"
 
@@ -47,6 +49,7 @@ func (a *agent) orphans() []rpc.AgentShell {
 			list = append(list, rpc.AgentShell{ID: s.id, Attempt: s.attempt})
 		}
 	}
+	slices.SortFunc(list, func(a, b rpc.AgentShell) int { return cmp.Compare(a.ID, b.ID) })
 	return list
 }
 
@@ -71,5 +74,6 @@ func (a *agent) left(sender string) {
 			s.call = nil
 		}
 	}
+	a.parked = slices.DeleteFunc(a.parked, func(p *parked) bool { return p.call.Msg.Sender() == sender })
 	a.unclaimed()
 }
