@@ -67,7 +67,7 @@ func (b *Batch) PurgeJobs(ids ...uint64) { b.add(func(t *txn) error { return t.p
 func (b *Batch) ImportJob(id uint64, name string, data []byte) {
 	b.add(func(t *txn) error {
 		return t.exec("INSERT INTO goflux_import(id,name,data) VALUES (?,?,?) ON CONFLICT(id,name) DO UPDATE SET data = excluded.data",
-			int64(id), name, pack(data))
+			int64(id), name, pack(keyOf(int64(id), name), data))
 	})
 }
 

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"os"
 	"syscall"
 
@@ -23,12 +24,14 @@ func (t *txn) putObject(hash string, data []byte) error {
 
 func (t *txn) putCheckpoint(value string, replace bool) error {
 	if replace && t.advancing != 0 {
+		t.sealCheckpoint(t.advancing, value)
 		return t.exec("UPDATE checkpt_v2 SET value = ? WHERE id = ?", value, t.advancing)
 	}
 	if err := t.exec("INSERT INTO checkpt_v2 (value) VALUES (?)", value); err != nil {
 		return err
 	}
 	t.epoch = t.s.write.LastInsertRowID()
+	t.sealCheckpoint(t.epoch, value)
 	t.advancing = 0
 	if replace {
 		t.advancing = t.epoch
@@ -37,10 +40,19 @@ func (t *txn) putCheckpoint(value string, replace bool) error {
 		int64(t.s.maxCheckpts))
 }
 
+// metaCheckpoint is the key of the newest checkpoint's number and checksum: its
+// table is flux-core's and has no room for one.
+const metaCheckpoint = "checkpoint"
+
+func (t *txn) sealCheckpoint(id int64, value string) {
+	t.meta[metaCheckpoint] = binary.BigEndian.AppendUint64(nil, uint64(id)<<32|uint64(checksum([]byte(value))))
+}
+
 // truncate empties the content tables. What no job service has taken in hand
 // since Open goes with them: it belonged to the content that is gone.
 func (t *txn) truncate() error {
 	t.epoch, t.advancing = 0, 0
+	t.meta[metaCheckpoint] = nil
 	tables := []string{"objects", "checkpt_v2"}
 	if t.s.recovered != nil {
 		tables = append(tables, "goflux_journal", "goflux_active", "goflux_chunk", "goflux_job", "goflux_tally", "goflux_import")

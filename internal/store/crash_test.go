@@ -33,24 +33,37 @@ func shoot(point, path string, answered int) image {
 	return im
 }
 
-// state is everything in a store, as text.
+// state is everything in a store, as text. What cannot be read fails the test.
 func state(t testing.TB, s *Store) string {
+	t.Helper()
+	text, wrong := contents(s)
+	for _, w := range wrong {
+		t.Error(w)
+	}
+	return text
+}
+
+// contents is everything that can be read of a store, as text, and what cannot.
+func contents(s *Store) (text string, wrong []string) {
 	var b strings.Builder
-	rec := recovered(t, s)
+	check := func(err error) bool {
+		if err != nil {
+			wrong = append(wrong, err.Error())
+		}
+		return err == nil
+	}
+	rec, err := s.Recover()
+	if !check(err) {
+		return "", wrong
+	}
 	for _, d := range rec.Damaged {
-		t.Errorf("damaged: %v", d)
+		wrong = append(wrong, d.String())
 	}
 	streams := func(id uint64) {
-		names, err := s.StreamNames(id)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, n := range names {
-			data, _, err := s.ReadStream(id, n, 0, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintf(&b, " %s=%s", n, data)
+		all, err := s.keptStreams(id)
+		check(err)
+		for _, n := range slices.Sorted(maps.Keys(all)) {
+			fmt.Fprintf(&b, " %s=%s", n, all[n])
 		}
 	}
 	for _, j := range rec.Jobs {
@@ -58,42 +71,40 @@ func state(t testing.TB, s *Store) string {
 		streams(j.ID)
 		b.WriteString("\n")
 	}
-	err := s.FinishedJobs(JobQuery{}, func(f *FinishedJob) bool {
+	check(s.FinishedJobs(JobQuery{}, func(f *FinishedJob) bool {
 		full, err := s.FinishedJob(f.ID)
-		if err != nil {
-			t.Fatal(err)
+		if !check(err) {
+			return true
 		}
 		fmt.Fprintf(&b, "finished %d %d %s", f.ID, f.Result, full.Records["eventlog"])
 		streams(f.ID)
 		b.WriteString("\n")
 		return true
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tallies, _ := s.Tallies()
-	meta, _ := s.Meta()
-	cps, _ := s.Checkpoints()
-	fmt.Fprintf(&b, "%v %s", tallies, slices.Sorted(maps.Values(stringValues(meta))))
+	}))
+	tallies, err := s.Tallies()
+	check(err)
+	meta, err := s.Meta()
+	check(err)
+	maps.DeleteFunc(meta, func(k string, _ []byte) bool { return strings.HasPrefix(k, reportPrefix) })
+	cps, err := s.Checkpoints()
+	check(err)
+	fmt.Fprintf(&b, "%v %q", tallies, slices.Sorted(maps.Values(stringValues(meta))))
 	for _, cp := range cps {
 		fmt.Fprintf(&b, " %d:%s", cp.ID, cp.Value)
 	}
 	streams(0)
-	err = s.reader("", func(c *conn) error {
+	check(s.reader("", func(c *conn) error {
 		return query(c, "SELECT hash FROM objects ORDER BY hash", func(st *stmt) bool {
 			hash := string(columnBytes(st, 0))
 			data, err := s.Load(hash)
-			if err != nil || raw(data) != hash {
-				t.Errorf("object %x: %v", hash, err)
+			if check(err) && raw(data) != hash {
+				wrong = append(wrong, fmt.Sprintf("object %x: other data", hash))
 			}
-			fmt.Fprintf(&b, " %x", hash[:4])
+			fmt.Fprintf(&b, " %x", hash[:min(len(hash), 4)])
 			return true
 		})
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
+	}))
+	return b.String(), wrong
 }
 
 func stringValues(m map[string][]byte) map[string]string {
@@ -214,10 +225,10 @@ func revive(t *testing.T, path string, im image, states []string) {
 }
 
 func FuzzDecodeRow(f *testing.F) {
-	f.Add(encodeRow([]record{{recordJob, 5, encodeJob(&Job{ID: 5, Fields: map[string][]byte{"a": []byte("b")}})}, {recordDone, 5, nil}}))
-	f.Add(encodeRow([]record{{recordStream, 0, encodeStream("x", 7, []byte("data"))}}))
+	f.Add(encodeRow(7, []record{{recordJob, 5, encodeJob(&Job{ID: 5, Fields: map[string][]byte{"a": []byte("b")}})}, {recordDone, 5, nil}}))
+	f.Add(encodeRow(7, []record{{recordStream, 0, encodeStream("x", 7, []byte("data"))}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		_ = decodeRow(b, func(r record, err error) {
+		_ = decodeRow(7, b, func(r record, err error) {
 			if err != nil {
 				return
 			}
@@ -228,7 +239,7 @@ func FuzzDecodeRow(f *testing.F) {
 				_, _, _, _ = decodeStream(r.data)
 			}
 		})
-		_, _ = unpack(b)
+		_, _ = unpack(7, b)
 		_, _, _ = decodeRecords(b)
 	})
 }
@@ -239,9 +250,9 @@ func TestRowRoundTrip(t *testing.T) {
 		for range rapid.IntRange(0, 9).Draw(t, "n") {
 			recs = append(recs, record{recordKind(rapid.Byte().Draw(t, "kind")), rapid.Uint64().Draw(t, "id"), rapid.SliceOf(rapid.Byte()).Draw(t, "data")})
 		}
-		row := encodeRow(recs)
+		row := encodeRow(7, recs)
 		i := 0
-		err := decodeRow(row, func(r record, err error) {
+		err := decodeRow(7, row, func(r record, err error) {
 			if err != nil || r.kind != recs[i].kind || r.id != recs[i].id || !bytes.Equal(r.data, recs[i].data) {
 				t.Fatalf("record %d: %v %v", i, r, err)
 			}
@@ -254,7 +265,7 @@ func TestRowRoundTrip(t *testing.T) {
 			bad := bytes.Clone(row)
 			bad[rapid.IntRange(0, len(bad)-1).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
 			noticed := false
-			if decodeRow(bad, func(_ record, err error) { noticed = noticed || err != nil }) == nil && !noticed {
+			if decodeRow(7, bad, func(_ record, err error) { noticed = noticed || err != nil }) == nil && !noticed {
 				t.Fatal("damage went unnoticed")
 			}
 		}

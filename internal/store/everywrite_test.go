@@ -87,15 +87,42 @@ func opener(disk *faultdisk.Disk) func(string, int, os.FileMode) (File, error) {
 	return func(name string, flag int, perm os.FileMode) (File, error) { return disk.OpenFile(name, flag, perm) }
 }
 
+// fastDir is a directory in memory, where that can be had: what opens thousands
+// of stores need not wait for a disk.
+func fastDir(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "store")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// difference is where a state parts from the one that is most like it.
+func difference(got string, states []string) string {
+	i, want := 0, ""
+	for _, s := range states {
+		n := 0
+		for n < min(len(got), len(s)) && got[n] == s[n] {
+			n++
+		}
+		if n > i {
+			i, want = n, s
+		}
+	}
+	end := func(s string) string { return s[max(0, i-40):min(len(s), i+100)] }
+	return fmt.Sprintf("it has\n%s\nwhere the answers have\n%s", end(got), end(want))
+}
+
 // recordTrace runs a trace over a recording disk. Its operations are marked
 // with how many batches had been answered. states are what the store holds
 // after each number of batches.
 func recordTrace(t *testing.T, length int) (ops []faultdisk.Op, states []string) {
-	dir := t.TempDir()
+	dir := fastDir(t)
 	disk := faultdisk.Watch(t, dir)
 	s := open(t, filepath.Join(dir, FileName), Options{Lasting: true, VFS: faultdisk.VFS, OpenFile: opener(disk), CheckpointPages: 60})
-	ref := open(t, tempPath(t), Options{})
-	tr := &tracer{rng: rand.New(rand.NewPCG(7, 7))}
+	ref := open(t, filepath.Join(fastDir(t), FileName), Options{})
+	tr := tracerOf(7)
 	answered := 0
 	states = append(states, state(t, ref))
 	for n := 0; n < length; {
@@ -138,9 +165,9 @@ func TestEveryWriteIsACrashPoint(t *testing.T) {
 	}
 	stride, rng := 1, rand.New(rand.NewPCG(1, 2))
 	if !*allPoints {
-		stride = max(1, len(ops)/200)
+		stride = max(1, len(ops)/120)
 	}
-	dir := t.TempDir()
+	dir := fastDir(t)
 	replay, tried, began := faultdisk.NewReplay(), 0, time.Now()
 	try := func(i int, what string, im faultdisk.Image) {
 		at := filepath.Join(dir, "image")
@@ -155,14 +182,17 @@ func TestEveryWriteIsACrashPoint(t *testing.T) {
 			t.Fatalf("%s at operation %d, %s of %s: %v", what, i, ops[i].Kind, ops[i].Name(), err)
 		}
 		got := state(t, s)
+		if f := s.Findings(); len(f) > 0 {
+			t.Errorf("%s at operation %d, %s of %s at %d: %q", what, i, ops[i].Kind, ops[i].Name(), ops[i].Off, f)
+		}
 		_ = s.Close()
 		for _, n := range index[got] {
 			if n >= ops[i].Mark {
 				return
 			}
 		}
-		t.Fatalf("%s at operation %d, %s of %s, after %d answers left the state of batch %v:\n%s",
-			what, i, ops[i].Kind, ops[i].Name(), ops[i].Mark, index[got], got)
+		t.Fatalf("%s at operation %d, %s of %s, after %d answers left the state of batch %v; %s",
+			what, i, ops[i].Kind, ops[i].Name(), ops[i].Mark, index[got], difference(got, states[ops[i].Mark:]))
 	}
 	offset := rng.IntN(stride)
 	for i, o := range ops {

@@ -3,6 +3,8 @@
 package store
 
 import (
+	"encoding/binary"
+	"fmt"
 	"math"
 	"strings"
 	"syscall"
@@ -70,10 +72,15 @@ func (s *Store) FinishedJobs(q JobQuery, fn func(*FinishedJob) bool) error {
 		return query(c, "SELECT id, userid, result, t_inactive, name, queue, info FROM goflux_job"+where+
 			" ORDER BY t_inactive DESC, id DESC", func(st *stmt) bool {
 			f := jobRow(st)
-			f.Info, _ = unpack(columnBytes(st, 6)) // reported by FinishedJob, when asked for by id
+			f.Info, _ = unpack(f.key(), columnBytes(st, 6)) // reported by FinishedJob, when asked for by id
 			return fn(f)
 		}, args...)
 	})
+}
+
+// key stands for the row's columns in the checksums of its blobs.
+func (f *FinishedJob) key() uint32 {
+	return keyOf(int64(f.ID), int64(f.UserID), int64(f.Result), f.TInactive, f.Name, f.Queue)
 }
 
 func jobRow(st *stmt) *FinishedJob {
@@ -102,10 +109,10 @@ func (s *Store) FinishedJob(id uint64) (*FinishedJob, error) {
 	if f == nil {
 		return nil, message.Errorf(syscall.ENOENT, "job %d is not among the finished", id)
 	}
-	if f.Info, err = unpack(info); err != nil {
+	if f.Info, err = unpack(f.key(), info); err != nil {
 		return nil, err
 	}
-	if records, err = unpack(records); err != nil {
+	if records, err = unpack(f.key(), records); err != nil {
 		return nil, err
 	}
 	f.Records, _, err = decodeRecords(records)
@@ -115,9 +122,10 @@ func (s *Store) FinishedJob(id uint64) (*FinishedJob, error) {
 // finishedRecords returns the records and stream tails of a finished job.
 func (s *Store) finishedRecords(id uint64) (map[string][]byte, map[string]tail, error) {
 	var packed []byte
+	var key uint32
 	err := s.reader("reading a finished job", func(c *conn) error {
-		return query(c, "SELECT records FROM goflux_job WHERE id = ?", func(st *stmt) bool {
-			packed = columnBytes(st, 0)
+		return query(c, "SELECT id, userid, result, t_inactive, name, queue, records FROM goflux_job WHERE id = ?", func(st *stmt) bool {
+			packed, key = columnBytes(st, 6), jobRow(st).key()
 			return false
 		}, int64(id))
 	})
@@ -127,7 +135,7 @@ func (s *Store) finishedRecords(id uint64) (map[string][]byte, map[string]tail, 
 	if packed == nil {
 		return nil, nil, message.Errorf(syscall.ENOENT, "job %d is not known", id)
 	}
-	b, err := unpack(packed)
+	b, err := unpack(key, packed)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -197,14 +205,36 @@ func (s *Store) AgedOut(before float64, keep int64, limit int) ([]uint64, error)
 	return ids, err
 }
 
-// Meta returns all values of the instance.
+// sealMeta puts the checksum of a value and its key before it.
+func sealMeta(key string, value []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(nil, keyed(keyOf(key), value)), value...)
+}
+
+func openMeta(key string, b []byte) ([]byte, error) {
+	if len(b) < 4 || binary.BigEndian.Uint32(b) != keyed(keyOf(key), b[4:]) {
+		return nil, damaged("checksum does not match")
+	}
+	return b[4:], nil
+}
+
+// Meta returns all values of the instance. EIO when one is damaged.
 func (s *Store) Meta() (map[string][]byte, error) {
 	m := map[string][]byte{}
+	var damage error
 	err := s.reader("reading the instance's values", func(c *conn) error {
 		return query(c, "SELECT key, value FROM goflux_meta", func(st *stmt) bool {
-			m[st.ColumnText(0)] = columnBytes(st, 1)
+			key := st.ColumnText(0)
+			value, err := openMeta(key, columnBytes(st, 1))
+			if err != nil {
+				damage = fmt.Errorf("value %s: %w", key, err)
+			} else {
+				m[key] = value
+			}
 			return true
 		})
 	})
+	if err == nil {
+		err = damage
+	}
 	return m, err
 }

@@ -11,13 +11,13 @@ import (
 //
 //	version byte, count of records,
 //	for each: kind byte, id, length, checksum of the payload (4 bytes)
-//	checksum of all of the above (4 bytes)
+//	checksum of all of the above and of the row's key (4 bytes)
 //	payloads
 //
 // Integers are uvarints unless said otherwise. The head has a checksum of its
 // own, so a damaged payload costs one record whose job is still known.
 
-const journalVersion = 1
+const journalVersion = 2
 
 type recordKind byte
 
@@ -52,8 +52,8 @@ type record struct {
 	data []byte
 }
 
-// encodeRow encodes the records of a row.
-func encodeRow(recs []record) []byte {
+// encodeRow encodes the records of a row, whose other columns are key.
+func encodeRow(key uint32, recs []record) []byte {
 	size := 16
 	for i := range recs {
 		size += 20 + len(recs[i].data)
@@ -68,7 +68,7 @@ func encodeRow(recs []record) []byte {
 		b = binary.AppendUvarint(b, uint64(len(r.data)))
 		b = binary.BigEndian.AppendUint32(b, checksum(r.data))
 	}
-	b = binary.BigEndian.AppendUint32(b, checksum(b))
+	b = binary.BigEndian.AppendUint32(b, keyed(key, b))
 	for i := range recs {
 		b = append(b, recs[i].data...)
 	}
@@ -77,7 +77,7 @@ func encodeRow(recs []record) []byte {
 
 // decodeRow calls fn for each record of a row, with an error for a payload that
 // does not match its checksum. An unreadable head fails the row.
-func decodeRow(b []byte, fn func(r record, err error)) error {
+func decodeRow(key uint32, b []byte, fn func(r record, err error)) error {
 	type head struct {
 		record
 		size uint64
@@ -100,7 +100,7 @@ func decodeRow(b []byte, fn func(r record, err error)) error {
 		h.sum = d.uint32()
 		heads = append(heads, h)
 	}
-	if covered := len(b) - len(d.b); d.uint32() != checksum(b[:covered]) || d.bad {
+	if covered := len(b) - len(d.b); d.uint32() != keyed(key, b[:covered]) || d.bad {
 		return damaged("journal row head does not match its checksum")
 	}
 	for i := range heads {

@@ -138,7 +138,7 @@ func (s *Store) Imports(after uint64, limit, bytes int) ([]ImportedJob, error) {
 				return false
 			}
 			last = id
-			data, err := unpack(columnBytes(st, 2))
+			data, err := unpack(keyOf(int64(id), st.ColumnText(1)), columnBytes(st, 2))
 			if err != nil {
 				damage = err
 				return false

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"sync"
 	"syscall"
 
@@ -22,6 +23,28 @@ import (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+
+// keyed is the checksum of b in a row whose other columns are key.
+func keyed(key uint32, b []byte) uint32 { return crc32.Update(key, castagnoli, b) }
+
+// keyOf is the checksum of a row's columns beside its blob: int64, float64 or
+// string.
+func keyOf(columns ...any) uint32 {
+	b := make([]byte, 0, 64)
+	for _, c := range columns {
+		switch c := c.(type) {
+		case int64:
+			b = binary.BigEndian.AppendUint64(append(b, 'i'), uint64(c))
+		case float64:
+			b = binary.BigEndian.AppendUint64(append(b, 'f'), math.Float64bits(c))
+		case string:
+			b = appendBlob(append(b, 's'), c)
+		default:
+			panic(fmt.Sprintf("store: column of type %T", c))
+		}
+	}
+	return checksum(b)
+}
 
 // packDictionary is text that job records have in common. It is part of the
 // format of packed blobs (packDeflate1): a new one needs a new format byte.
@@ -52,12 +75,13 @@ var deflaters = sync.Pool{New: func() any {
 // deflateLevel 2 is the lowest that uses the dictionary.
 const deflateLevel = 2
 
-// pack compresses b for a blob of our own tables.
-func pack(b []byte) []byte {
+// pack compresses b for a blob of our own tables. The checksum covers key, too,
+// which stands for the row's other columns: see [keyOf].
+func pack(key uint32, b []byte) []byte {
 	var buf bytes.Buffer
 	header := make([]byte, packHeader)
 	header[0] = packDeflate1
-	binary.BigEndian.PutUint32(header[1:], checksum(b))
+	binary.BigEndian.PutUint32(header[1:], keyed(key, b))
 	binary.BigEndian.PutUint32(header[5:], uint32(len(b)))
 	buf.Write(header)
 	w := deflaters.Get().(*flate.Writer)
@@ -73,8 +97,9 @@ func pack(b []byte) []byte {
 	return buf.Bytes()
 }
 
-// unpack undoes pack. A blob that does not match its checksum is EIO.
-func unpack(b []byte) ([]byte, error) {
+// unpack undoes pack. A blob that does not match its checksum, or not the key
+// it is found under, is EIO.
+func unpack(key uint32, b []byte) ([]byte, error) {
 	if len(b) < packHeader {
 		return nil, damaged("%d bytes are too short for a header", len(b))
 	}
@@ -95,7 +120,7 @@ func unpack(b []byte) ([]byte, error) {
 	default:
 		return nil, damaged("unknown format %d", b[0])
 	}
-	if uint32(len(plain)) != size || checksum(plain) != sum {
+	if uint32(len(plain)) != size || keyed(key, plain) != sum {
 		return nil, damaged("checksum does not match")
 	}
 	return plain, nil

@@ -91,18 +91,24 @@ func (r *recovery) run() error {
 		return err
 	}
 	err := query(r.s.write, "SELECT id, seq, data FROM goflux_active ORDER BY id, seq", func(st *stmt) bool {
-		r.state.seq = max(r.state.seq, st.ColumnInt64(1))
-		r.replay(columnBytes(st, 2), true)
+		id, seq := st.ColumnInt64(0), st.ColumnInt64(1)
+		r.state.seq = max(r.state.seq, seq)
+		r.replay(keyOf(id, seq), columnBytes(st, 2), true)
 		return true
 	})
 	if err != nil {
 		return err
 	}
+	last := int64(0)
 	err = query(r.s.write, "SELECT seq, data FROM goflux_journal ORDER BY seq", func(st *stmt) bool {
-		b := columnBytes(st, 1)
-		r.state.seq = max(r.state.seq, st.ColumnInt64(0))
-		r.state.journalBytes += int64(len(b))
-		r.replay(b, false)
+		b, seq := columnBytes(st, 1), st.ColumnInt64(0)
+		if last != 0 && seq != last+1 {
+			r.damaged(0, "journal", damaged("rows %d to %d are missing", last+1, seq-1))
+		}
+		last = seq
+		r.state.seq = max(r.state.seq, seq)
+		r.state.journalBytes += journalCost(b)
+		r.replay(keyOf(seq), b, false)
 		return true
 	})
 	r.finish()
@@ -125,8 +131,8 @@ func (r *recovery) damaged(id uint64, what string, err error) {
 	r.out.Damaged = append(r.out.Damaged, Damage{id, what, err})
 }
 
-func (r *recovery) replay(row []byte, folded bool) {
-	err := decodeRow(row, func(rec record, err error) {
+func (r *recovery) replay(key uint32, row []byte, folded bool) {
+	err := decodeRow(key, row, func(rec record, err error) {
 		if err == nil {
 			err = r.apply(rec, folded)
 		}

@@ -82,6 +82,11 @@ type Store struct {
 	state       counters
 	maxCheckpts int
 	recovered   *Recovered // until Recover takes it
+	guard       *guard     // of a lasting store
+	findings    []string   // of the examination
+	unchecked   bool       // it did not check all pages
+	resum       bool       // it asks for new checksums of all pages
+	salvaged    bool       // the report is in the new database
 	broken      error      // every later commit fails with it
 	jobsBroken  error      // every later commit with changes of jobs does
 }
@@ -143,6 +148,9 @@ func (s *Store) open() error {
 	if s.lock, err = takeLock(s.path); err != nil {
 		return err
 	}
+	if err := s.heal(); err != nil {
+		return err
+	}
 	// SQLite would make the file for everyone to read.
 	f, err := os.OpenFile(s.path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -157,6 +165,12 @@ func (s *Store) open() error {
 	}
 	if err := s.loadState(); err != nil {
 		return wrap("reading "+s.path, err)
+	}
+	if err := s.reportFindings(); err != nil {
+		return wrap("writing "+s.path, err)
+	}
+	if err := s.startGuard(s.resum); err != nil {
+		return fmt.Errorf("writing %s%s: %w", s.path, guardSuffix, err)
 	}
 	for range readers {
 		c, err := s.connect(sqlite.OpenReadWrite)
@@ -181,7 +195,7 @@ func (s *Store) connect(flags sqlite.OpenFlags) (*sqlite.Conn, error) {
 	c.SetBusyTimeout(busyTimeout)
 	for _, p := range []string{
 		"PRAGMA journal_mode=WAL", "PRAGMA synchronous=" + s.synchronous(),
-		fmt.Sprintf("PRAGMA wal_autocheckpoint=%d", s.opt.CheckpointPages),
+		fmt.Sprintf("PRAGMA wal_autocheckpoint=%d", s.autoCheckpoint()),
 	} {
 		if err := sqlitex.ExecuteTransient(c, p, nil); err != nil {
 			_ = c.Close()
@@ -189,6 +203,15 @@ func (s *Store) connect(flags sqlite.OpenFlags) (*sqlite.Conn, error) {
 		}
 	}
 	return c, nil
+}
+
+// autoCheckpoint is when SQLite copies the log by itself: never, where the guard
+// has to know.
+func (s *Store) autoCheckpoint() int {
+	if s.opt.Lasting {
+		return 0
+	}
+	return s.opt.CheckpointPages
 }
 
 func (s *Store) synchronous() string {
@@ -241,6 +264,16 @@ func (s *Store) between(fn func() error) error {
 	s.mu.Unlock()
 	s.writeNow()
 	return <-ch
+}
+
+// reportFindings keeps what the examination found, and tells those who recover.
+func (s *Store) reportFindings() error {
+	if len(s.findings) > 0 && !s.salvaged {
+		if err := writeReport(s.write, time.Now(), s.findings); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Path is the file's path.
@@ -309,7 +342,13 @@ func (s *Store) closeConns() error {
 	}
 	var err error
 	if s.write != nil {
+		if s.guard != nil && s.guard.db != nil {
+			s.guarded(true)
+		}
 		err = s.write.Close()
+	}
+	if s.guard != nil {
+		s.guard.close()
 	}
 	if s.lock != nil {
 		_ = s.lock.Close()
@@ -338,7 +377,7 @@ func Remove(path string) error {
 		return err
 	}
 	defer lock.Close()
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal", guardSuffix, draftSuffix, salvagedSuffix} {
 		if err := os.Remove(path + suffix); err != nil && !os.IsNotExist(err) {
 			return fmt.Errorf("removing %s: %w", path, err)
 		}
@@ -455,6 +494,7 @@ func (s *Store) transact(group []commit) error {
 		s.mu.Lock()
 		t.publish()
 		s.mu.Unlock()
+		s.guarded(false)
 		for _, c := range group {
 			if c.batch.jobs {
 				s.recovered = nil // it is what Open had read

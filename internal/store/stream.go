@@ -122,7 +122,7 @@ func (t *txn) flushStream(k streamKey) error {
 	}
 	l := j.streams[k.name]
 	err = t.exec("INSERT INTO goflux_chunk(id,name,offset,size,data) VALUES (?,?,?,?,?)",
-		int64(k.id), k.name, l.base, int64(len(l.data)), pack(l.data))
+		int64(k.id), k.name, l.base, int64(len(l.data)), pack(keyOf(int64(k.id), k.name, l.base, int64(len(l.data))), l.data))
 	j.streams[k.name] = tail{start: l.start, base: l.end()}
 	return err
 }
@@ -211,13 +211,14 @@ func (s *Store) streamTail(id uint64, name string) (tail, bool, error) {
 func (s *Store) readChunk(k streamKey, at int64) (data []byte, err error) {
 	found := false
 	rerr := s.reader("reading a stream", func(c *conn) error {
-		return query(c, "SELECT offset, data FROM goflux_chunk WHERE id = ? AND name = ? AND offset <= ? ORDER BY offset DESC LIMIT 1",
+		return query(c, "SELECT offset, size, data FROM goflux_chunk WHERE id = ? AND name = ? AND offset <= ? ORDER BY offset DESC LIMIT 1",
 			func(st *stmt) bool {
 				found = true
-				if data, err = unpack(columnBytes(st, 1)); err != nil {
+				start := st.ColumnInt64(0)
+				if data, err = unpack(keyOf(int64(k.id), k.name, start, st.ColumnInt64(1)), columnBytes(st, 2)); err != nil {
 					return false
 				}
-				skip := at - st.ColumnInt64(0)
+				skip := at - start
 				if skip > int64(len(data)) {
 					err = damaged("stream %s of job %d misses bytes at %d", k.name, k.id, at)
 					return false

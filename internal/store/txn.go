@@ -160,7 +160,7 @@ func (t *txn) finishJob(f *FinishedJob) error {
 	t.tally[tallyKey{f.Queue, f.Result}]++
 	return t.exec("INSERT INTO goflux_job(id,userid,result,t_inactive,name,queue,info,records) VALUES (?,?,?,?,?,?,?,?)",
 		int64(f.ID), int64(f.UserID), int64(f.Result), f.TInactive, f.Name, f.Queue,
-		pack(f.Info), pack(encodeRecords(f.Records, j.streams)))
+		pack(f.key(), f.Info), pack(f.key(), encodeRecords(f.Records, j.streams)))
 }
 
 func (t *txn) dropJob(id uint64) error {
@@ -205,7 +205,7 @@ func (t *txn) writeMeta() error {
 		if value == nil {
 			err = t.exec("DELETE FROM goflux_meta WHERE key = ?", key)
 		} else {
-			err = t.exec("INSERT INTO goflux_meta(key,value) VALUES (?,?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", key, value)
+			err = t.exec("INSERT INTO goflux_meta(key,value) VALUES (?,?) ON CONFLICT(key) DO UPDATE SET value = excluded.value", key, sealMeta(key, value))
 		}
 		if err != nil {
 			return err
@@ -228,16 +228,21 @@ func (t *txn) writeTally() error {
 	return nil
 }
 
-// writeJournal writes the group's records as one row.
+// writeJournal writes the group's records as one row. Where there is a seal,
+// each transaction has a row, if an empty one: its number is what is sealed.
 func (t *txn) writeJournal() error {
-	if len(t.records) == 0 {
+	if len(t.records) == 0 && t.s.guard == nil {
 		return nil
 	}
-	row := encodeRow(t.records)
 	t.seq++
-	t.journalBytes += int64(len(row))
+	row := encodeRow(keyOf(t.seq), t.records)
+	t.journalBytes += journalCost(row)
 	return t.exec("INSERT INTO goflux_journal(seq,data) VALUES (?,?)", t.seq, row)
 }
+
+// journalCost is what a row counts against journalLimit: an empty one takes
+// time to read, too.
+func journalCost(row []byte) int64 { return int64(len(row)) + 64 }
 
 // journalLimit is the size of the journal above which it is folded: what a
 // restart has to read besides the active jobs, some 10 ms.
@@ -258,10 +263,10 @@ func (t *txn) foldJournal() error {
 		data []byte
 	}
 	var rows []row
-	err := query(t.s.write, "SELECT seq, data FROM goflux_journal ORDER BY seq LIMIT ?", func(st *stmt) bool {
+	err := query(t.s.write, "SELECT seq, data FROM goflux_journal WHERE seq < ? ORDER BY seq LIMIT ?", func(st *stmt) bool {
 		rows = append(rows, row{st.ColumnInt64(0), columnBytes(st, 1)})
 		return true
-	}, int64(foldRows))
+	}, t.seq, int64(foldRows)) // the newest stays: its number goes on
 	if err != nil {
 		return err
 	}
@@ -269,7 +274,7 @@ func (t *txn) foldJournal() error {
 		if err := t.foldRow(r.seq, r.data); err != nil {
 			return err
 		}
-		t.journalBytes -= int64(len(r.data))
+		t.journalBytes -= journalCost(r.data)
 		if err := t.exec("DELETE FROM goflux_journal WHERE seq = ?", r.seq); err != nil {
 			return err
 		}
@@ -282,7 +287,7 @@ func (t *txn) foldJournal() error {
 func (t *txn) foldRow(seq int64, data []byte) error {
 	keep := map[uint64][]record{}
 	var flush []streamKey
-	_ = decodeRow(data, func(r record, err error) {
+	_ = decodeRow(keyOf(seq), data, func(r record, err error) {
 		j := t.look(r.id)
 		if err != nil || j == nil {
 			return
@@ -312,7 +317,7 @@ func (t *txn) foldRow(seq int64, data []byte) error {
 			return err
 		}
 		j.folded = true
-		if err := t.exec("INSERT INTO goflux_active(id,seq,data) VALUES (?,?,?)", int64(id), seq, encodeRow(keep[id])); err != nil {
+		if err := t.exec("INSERT INTO goflux_active(id,seq,data) VALUES (?,?,?)", int64(id), seq, encodeRow(keyOf(int64(id), seq), keep[id])); err != nil {
 			return err
 		}
 	}
