@@ -10,7 +10,6 @@ import (
 	"sync"
 	"syscall"
 
-	"goflux/internal/config"
 	"goflux/internal/link"
 	"goflux/internal/message"
 	"goflux/internal/service"
@@ -49,22 +48,23 @@ type connector struct {
 	clients map[*client]struct{}
 	closed  bool
 	access  accessPolicy
+	refuse  bool // the next client, once: for tests of clients
 }
 
-// accessPolicy is the [access] table (flux-config-access(5)).
-type accessPolicy struct {
-	guests    bool // allow-guest-user
-	rootOwner bool // allow-root-owner
+// refuseNext is the debug flag that has the next client refused.
+const refuseNext = 1
+
+// DebugFlags implements service.DebugWatcher.
+func (c *connector) DebugFlags(flags int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refuse = flags&refuseNext != 0
 }
 
 // Reconfigure reads the [access] table.
 func (c *connector) Reconfigure() error {
-	var p accessPolicy
-	table := config.Read(c.h.Config(), "access")
-	p.guests, _ = table.Bool("allow-guest-user")
-	p.rootOwner, _ = table.Bool("allow-root-owner")
-	_, _ = table.Bool("private-mode") // what that means, the job services know
-	if err := table.Err(true); err != nil {
+	p, err := readAccess(c.h.Config())
+	if err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -113,13 +113,18 @@ func (c *connector) admit(nc *net.UnixConn) {
 		return
 	}
 	c.mu.Lock()
-	policy := c.access
+	policy, refuse := c.access, c.refuse
+	c.refuse = false
 	c.mu.Unlock()
 	cred := message.Cred{UserID: uid, Rolemask: message.RoleUser | message.RoleLocal}
 	switch {
-	case uid == c.b.owner, uid == 0 && policy.rootOwner:
+	case !refuse && (uid == c.b.owner || uid == 0 && policy.rootOwner):
 		cred = c.b.OwnerCred()
-	case !policy.guests:
+	case !refuse && policy.guests:
+		if policy.isAdmin(uid, c.h.Log()) {
+			cred.Rolemask |= message.RoleAdmin
+		}
+	default:
 		_, _ = nc.Write([]byte{byte(syscall.EPERM)})
 		nc.Close()
 		return
@@ -251,7 +256,7 @@ func (cl *client) receive(m *message.Message) {
 }
 
 // stamp assigns the credential as RFC 12 says: the owner may send as another,
-// naming a user, roles, or both.
+// naming a user, roles, or both; what was named is not changed.
 func (cl *client) stamp(c message.Cred) message.Cred {
 	if !cl.owner {
 		return cl.cred
@@ -262,7 +267,6 @@ func (cl *client) stamp(c message.Cred) message.Cred {
 	if c.Rolemask == 0 {
 		c.Rolemask = cl.cred.Rolemask
 	}
-	c.Rolemask |= message.RoleLocal
 	return c
 }
 

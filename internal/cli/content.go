@@ -161,7 +161,7 @@ func (a *app) contentSimple(name, short string) *cobra.Command {
 				return err
 			}
 			if err := h.RPC(a.ctx, "content."+name, flux.NodeAny, nil, nil); err != nil {
-				return fail("content.%s: %v", name, err)
+				return fail("content.%s: %s", name, withErrno(err))
 			}
 			return nil
 		},

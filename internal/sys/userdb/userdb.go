@@ -55,16 +55,45 @@ func ID(name string) (id uint32, ok bool) {
 	return uint32(n), true
 }
 
+// InGroup tells whether a user is in the group of that name, as its primary
+// group or as a member; known is false when there is no such group. It is
+// looked up each time.
+func InGroup(uid uint32, group string) (in, known bool) {
+	line, ok := ask("group", group)
+	if !ok {
+		return false, false
+	}
+	f := strings.Split(strings.TrimSpace(line), ":")
+	if len(f) < 4 || f[0] == "" {
+		return false, false
+	}
+	user := Name(uid)
+	for member := range strings.SplitSeq(f[3], ",") {
+		if member == user {
+			return true, true
+		}
+	}
+	line, ok = ask("passwd", strconv.FormatUint(uint64(uid), 10))
+	p := strings.Split(line, ":")
+	return ok && len(p) > 3 && p[3] == f[2], true
+}
+
 // getent asks for a line of the user database.
 func getent(key string) (name, number string, ok bool) {
+	line, ok := ask("passwd", key)
+	if !ok {
+		return "", "", false
+	}
+	return parse(line)
+}
+
+// ask asks a database of the system for a line.
+func ask(database, key string) (line string, ok bool) {
 	if key == "" || key[0] == '-' {
-		return "", "", false
+		return "", false
 	}
-	out, err := exec.Command("getent", "passwd", key).Output()
-	if err != nil {
-		return "", "", false
-	}
-	return parse(string(out))
+	out, err := exec.Command("getent", database, key).Output()
+	return string(out), err == nil
 }
 
 // parse reads a line in the form of /etc/passwd.
