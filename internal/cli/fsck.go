@@ -113,6 +113,9 @@ func (c *checker) run() error {
 		fmt.Fprintf(c.out, "Checking integrity of checkpoint from %s\n", when)
 		c.flush()
 	}
+	if err := c.database(); err != nil {
+		return err
+	}
 	if err := c.tree("", root); err != nil {
 		return err
 	}
@@ -130,6 +133,29 @@ func (c *checker) run() error {
 		}
 	}
 	return exitStatus(min(c.errors, 1))
+}
+
+// database checks the database below the content, if there is one, and tells
+// what was found damaged when it was opened.
+func (c *checker) database() error {
+	var found rpc.ContentChecked
+	err := c.h.RPC(c.ctx, "content-backing.check", 0, nil, &found)
+	if errors.Is(err, syscall.ENOSYS) {
+		return nil
+	}
+	if err != nil {
+		return fail("error checking the database: %v", err)
+	}
+	for _, line := range found.Damage {
+		c.errors++
+		c.say("database: %s", line)
+	}
+	for _, r := range found.Reports {
+		for _, line := range r.Lines {
+			c.mention("database: found at the start of %s: %s", r.Time, line)
+		}
+	}
+	return nil
 }
 
 // tree checks all below a root.

@@ -209,3 +209,16 @@ type Spread struct {
 	Mean   float64 `json:"mean"`
 	Stddev float64 `json:"stddev"`
 }
+
+// ContentChecked is the response of content-backing.check: what is damaged in
+// the database itself, and what was at starts before.
+type ContentChecked struct {
+	Damage  []string        `json:"damage,omitempty"`
+	Reports []ContentReport `json:"reports,omitempty"`
+}
+
+// ContentReport is what was found damaged, and mended, at a start.
+type ContentReport struct {
+	Time  string   `json:"time"` // RFC 3339, UTC
+	Lines []string `json:"lines"`
+}

@@ -33,6 +33,7 @@ func Service() *service.Registration {
 			service.Deferred("content-backing.mark", service.Owner, (*backing).mark),
 			service.Deferred("content-backing.sweep", service.Owner, (*backing).sweep),
 			service.Deferred("content-backing.gc-info", service.Owner, (*backing).gcInfo),
+			service.Raw("content-backing.check", service.Owner, (*backing).check),
 			service.Raw("content-sqlite.stats-get", service.Guests, (*backing).stats),
 		},
 	}
@@ -99,6 +100,7 @@ func (b *backing) configure(opt options) error {
 			return err
 		}
 	}
+	b.tellDamage()
 	journal, synchronous := b.store.Modes()
 	b.h.Log().Debug(b.store.Path() + " journal_mode=" + journal + " synchronous=" + synchronous)
 	return nil

@@ -14,6 +14,7 @@ import (
 	"goflux/internal/rpc"
 	"goflux/internal/service"
 	"goflux/internal/store"
+	"goflux/jobid"
 )
 
 // listMethods is the authorisation table of job-list.
@@ -30,34 +31,55 @@ var listMethods = []service.Method{
 // listChunk is how many jobs one answer of a streaming listing has.
 const listChunk = 500
 
-// checkAttrs refuses attributes that are not there.
-func checkAttrs(names []string) error {
+// attrNames reads the names of attributes in a request. EPROTO when they are no
+// list, EINVAL when one is not there.
+func attrNames(v any) ([]string, error) {
+	var names []string
+	switch list := v.(type) {
+	case nil:
+	case []string:
+		names = list
+	case []any:
+		for _, a := range list {
+			name, ok := a.(string)
+			if !ok {
+				return nil, message.Errorf(syscall.EINVAL, "attr has no string value")
+			}
+			names = append(names, name)
+		}
+	default:
+		return nil, message.Errorf(syscall.EPROTO, "invalid payload: attrs must be an array")
+	}
 	for _, n := range names {
 		if !isAttr[n] {
-			return message.Errorf(syscall.EINVAL, "%s is not a valid attribute", n)
+			return nil, message.Errorf(syscall.EINVAL, "%s is not a valid attribute", n)
 		}
 	}
-	return nil
+	return names, nil
 }
 
 // list answers job-list.list: active jobs from memory at once, those that have
 // ended from the store, off the loop.
 func (s *jobs) list(c *service.Call, req *rpc.JobList) {
 	m, err := newMatcher(constraintOf(req), s.set.policy.Parent)
+	var attrs []string
 	switch {
 	case req.MaxEntries < 0:
 		err = message.Errorf(syscall.EPROTO, "invalid payload: max_entries < 0 not allowed")
 	case req.Since < 0:
 		err = message.Errorf(syscall.EPROTO, "invalid payload: since < 0.0 not allowed")
 	case err == nil:
-		err = checkAttrs(req.Attrs)
+		attrs, err = attrNames(req.Attrs)
 	}
 	if err != nil {
 		c.Fail(err)
 		return
 	}
 	s.after(func() {
-		l := &lister{c: c, req: req, m: m, left: req.MaxEntries, ownOnly: s.confined(c)}
+		l := &lister{
+			c: c, req: req, attrs: attrs, m: m, left: req.MaxEntries,
+			ownOnly: s.confined(c), comparisons: s.maxComparisons,
+		}
 		if l.left == 0 {
 			l.left = -1
 		}
@@ -101,25 +123,43 @@ func constraintOf(req *rpc.JobList) jsontext.Value {
 
 // lister collects what one listing shows.
 type lister struct {
-	c    *service.Call
-	req  *rpc.JobList
-	m    matcher
-	left int // entries still wanted, -1 for any number
+	c     *service.Call
+	req   *rpc.JobList
+	attrs []string
+	m     matcher
+	left  int // entries still wanted, -1 for any number
+	// comparisons is how many more there may be, 0 for any number; after the
+	// last one err says so.
+	comparisons int
+	err         error
 	// ownOnly leaves out the jobs of others than the sender.
 	ownOnly bool
 	jobs    []map[string]any
 }
 
-func (l *lister) full() bool { return l.left == 0 }
+// full reports that nothing more is to be shown.
+func (l *lister) full() bool { return l.left == 0 || l.err != nil }
 
 func (l *lister) add(o map[string]any) {
-	if l.full() || l.ownOnly && uint32(number(o["userid"])) != l.c.Cred().UserID || !l.m.matches(o) {
+	if l.full() || l.ownOnly && uint32(number(o["userid"])) != l.c.Cred().UserID || !l.matches(o) {
 		return
 	}
 	if l.left > 0 {
 		l.left--
 	}
-	l.jobs = append(l.jobs, pick(o, l.req.Attrs))
+	l.jobs = append(l.jobs, pick(o, l.attrs))
+}
+
+// matches holds a job to the constraint, as long as that is not too much.
+func (l *lister) matches(o map[string]any) bool {
+	if l.comparisons > 0 {
+		if l.comparisons -= l.m.cost; l.comparisons <= 0 {
+			l.err = message.Errorf(syscall.EINVAL,
+				"Excessive comparisons made: ask for certain states, or for jobs that ended since a time")
+			return false
+		}
+	}
+	return l.m.matches(o)
 }
 
 func (l *lister) addEnded(o map[string]any) {
@@ -130,6 +170,10 @@ func (l *lister) addEnded(o map[string]any) {
 
 // answer sends what was collected.
 func (l *lister) answer() {
+	if l.err != nil {
+		l.c.Fail(l.err)
+		return
+	}
 	if !l.c.Streaming() {
 		if l.jobs == nil {
 			l.jobs = []map[string]any{}
@@ -157,6 +201,7 @@ func (s *jobs) listFinished(l *lister) {
 		return
 	}
 	var err error
+	var damaged []uint64
 	ending := make(map[uint64]bool, len(s.ending))
 	for id := range s.ending {
 		ending[uint64(id)] = true
@@ -164,13 +209,20 @@ func (s *jobs) listFinished(l *lister) {
 	s.h.Go(func(context.Context) {
 		err = s.store.FinishedJobs(store.JobQuery{Since: l.req.Since}, func(f *store.FinishedJob) bool {
 			var o map[string]any
-			if ending[f.ID] || message.Unmarshal(f.Info, &o) != nil {
+			if ending[f.ID] {
+				return true
+			}
+			if message.Unmarshal(f.Info, &o) != nil {
+				damaged = append(damaged, f.ID)
 				return true
 			}
 			l.addEnded(o)
 			return !l.full()
 		})
 	}, func() {
+		if len(damaged) > 0 {
+			s.h.Log().Error("job list: damaged records are left out: see flux fsck", "count", len(damaged), "first", idText(jobid.ID(damaged[0])))
+		}
 		if err != nil {
 			l.c.Fail(err)
 			return
@@ -215,7 +267,7 @@ func (s *jobs) endingInOrder() []*job.Job {
 
 // listID answers at once, or when the job has reached a state.
 func (s *jobs) listID(c *service.Call, req *rpc.JobListID) {
-	err := checkAttrs(req.Attrs)
+	attrs, err := attrNames(req.Attrs)
 	if err == nil && req.State != 0 && stateOrder(job.State(req.State)) == 0 {
 		err = message.Errorf(syscall.EPROTO, "invalid payload: invalid state specified")
 	}
@@ -229,17 +281,20 @@ func (s *jobs) listID(c *service.Call, req *rpc.JobListID) {
 			s.pending[req.ID] = append(s.pending[req.ID], c)
 			return
 		}
-		s.answerListID(c, req)
+		if j, err = s.find(req.ID); err != nil {
+			c.Fail(syscall.ENOENT)
+			return
+		}
+		s.answerListID(c, j, attrs)
 	})
 }
 
-func (s *jobs) answerListID(c *service.Call, req *rpc.JobListID) {
-	j, err := s.find(req.ID)
-	if err != nil || !s.visible(c, j.UserID) {
+func (s *jobs) answerListID(c *service.Call, j *job.Job, attrs []string) {
+	if !s.visible(c, j.UserID) {
 		c.Fail(syscall.ENOENT)
 		return
 	}
-	c.Respond(&rpc.JobListed{Job: pick(listing(j), req.Attrs)})
+	c.Respond(&rpc.JobListed{Job: pick(listing(j), attrs)})
 }
 
 // reached answers those who waited for the job to get so far.
@@ -259,11 +314,8 @@ func (s *jobs) reached(j *job.Job) {
 			rest = append(rest, c)
 			continue
 		}
-		if !s.visible(c, j.UserID) {
-			c.Fail(syscall.ENOENT)
-			continue
-		}
-		c.Respond(&rpc.JobListed{Job: pick(listing(j), req.Attrs)})
+		attrs, _ := attrNames(req.Attrs) // they were read before
+		s.answerListID(c, j, attrs)
 	}
 	if rest == nil {
 		delete(s.pending, j.ID)
@@ -284,5 +336,5 @@ func stateOrder(st job.State) int {
 }
 
 func (s *jobs) listAttrs(*service.Call, *rpc.Empty) (any, error) {
-	return map[string]any{"attrs": append([]string{"id"}, attrs...)}, nil
+	return map[string]any{"attrs": append([]string{"id", "all"}, attrs...)}, nil
 }
