@@ -67,12 +67,12 @@ func TestCancelDuringProlog(t *testing.T) {
 // it is no longer configured.
 func TestPerilogAfterRestart(t *testing.T) {
 	for _, site := range []Site{{Prolog: true}, {}} {
-		w, j := inRun(t, Site{Prolog: true})
+		_, j := inRun(t, Site{Prolog: true})
 		again := &Job{ID: j.ID, Request: j.Request, Jobspec: j.Jobspec, R: j.R}
 		if err := again.Replay(j.Log); err != nil {
 			t.Fatal(err)
 		}
-		w = newWorld(t)
+		w := newWorld(t)
 		w.held[j.ID] = true
 		w.m.SetSite(site)
 		w.m.Restore(again)

@@ -23,6 +23,7 @@ import (
 	"goflux/internal/service"
 	"goflux/internal/service/jobexec"
 	"goflux/internal/service/jobs"
+	"goflux/internal/service/rexec"
 	"goflux/internal/sign"
 	"goflux/internal/store"
 	"goflux/jobid"
@@ -60,7 +61,10 @@ type instance struct {
 	c *flux.Client
 }
 
-func start(t testing.TB, dir string) *instance {
+func start(t testing.TB, dir string) *instance { t.Helper(); return startWith(t, dir, nil) }
+
+// startWith is start with a configuration.
+func startWith(t testing.TB, dir string, config map[string]any) *instance {
 	t.Helper()
 	attrs := broker.NewAttrs()
 	uri := "local://" + filepath.Join(t.TempDir(), "local")
@@ -69,11 +73,12 @@ func start(t testing.TB, dir string) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := broker.New(broker.Options{Size: 1, Attrs: attrs, Stderr: os.Stderr})
+	b := broker.New(broker.Options{Size: 1, Attrs: attrs, Stderr: os.Stderr, Config: config})
 	b.Provide("store", func() (any, error) { return st, nil })
 	in := &instance{t: t, b: b}
 	b.Online()
 	in.load(broker.ConnectorLocal(b))
+	in.load(rexec.Registration())
 	for _, r := range jobs.Leader() {
 		in.load(r)
 	}
@@ -124,6 +129,27 @@ func (in *instance) mustSubmit(name, duration string, urgency, flags int) jobid.
 		in.t.Fatal(err)
 	}
 	return id
+}
+
+// waitEvent waits for an event of a job.
+func (in *instance) waitEvent(id jobid.ID, name string) {
+	in.t.Helper()
+	s, err := in.c.Stream("job-info.eventlog-watch", flux.NodeAny, rpc.JobInfoWatch{ID: id, Path: "eventlog"})
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	for {
+		var ev rpc.JobInfoEvent
+		if err := s.Get(in.t.Context(), &ev); err != nil {
+			in.t.Fatalf("waiting for %s: %v", name, err)
+		}
+		if e, err := eventlog.ParseEntry([]byte(ev.Event)); err == nil && e.Name == name {
+			if err := s.Cancel("job-info.eventlog-watch-cancel", flux.NodeAny); err != nil {
+				in.t.Error(err)
+			}
+			return
+		}
+	}
 }
 
 // follow reads a log of a job to its end and returns the events' names.
@@ -332,7 +358,10 @@ func TestBadRequests(t *testing.T) {
 		{"job-list.list", rpc.JobList{MaxEntries: -1}, syscall.EPROTO, "max_entries"},
 		{"job-list.list", rpc.JobList{Constraint: []byte(`{"foo":[1]}`)}, syscall.EPROTO, "constraint"},
 		{"job-list.list", rpc.JobList{Attrs: []string{"foo"}}, syscall.EINVAL, "foo"},
+		{"job-list.list", rpc.JobList{Attrs: 5}, syscall.EPROTO, "attrs must be an array"},
+		{"job-list.list", rpc.JobList{Attrs: []int{5}}, syscall.EINVAL, "attr has no string value"},
 		{"job-list.list-id", rpc.JobListID{ID: 42}, syscall.ENOENT, ""},
+		{"job-list.list-id", rpc.JobListID{ID: good, Attrs: "id"}, syscall.EPROTO, "attrs must be an array"},
 		{"job-manager.purge-id", rpc.JobPurgeID{ID: good}, syscall.EINVAL, "active"},
 	} {
 		err := in.rpc(tc.topic, tc.req, nil)
