@@ -46,7 +46,7 @@ func (d *disk) path() string {
 func (d *disk) open(b *broker) error {
 	var err error
 	d.waiting, d.busy = false, false
-	d.store, err = store.Open(d.path(), store.Options{Lasting: true, Wake: d.wake, Hook: d.hook})
+	d.store, err = store.Open(d.path(), store.Options{Wake: d.wake, Hook: d.hook})
 	return err
 }
 

@@ -52,9 +52,9 @@ type process struct {
 	alive   bool
 	status  int
 	ended   func(status int) // who watches, nil when nobody does
-	client  *client       // with which it waits at the barrier
-	asking  bool          // it has entered
-	missing time.Duration // since when the leader's services are
+	client  *client          // with which it waits at the barrier
+	asking  bool             // it has entered
+	missing time.Duration    // since when the leader's services are
 }
 
 // plan is what a simulated job does, from its jobspec.
@@ -145,10 +145,12 @@ func (p *processes) begin(x *process) {
 }
 
 func (p *processes) enterBarrier(b *broker, x *process) {
+	p.w.note("barrier", p.n.rank, x.info.ID)
 	x.asking = true
 	x.client = b.newClient()
 	req := rpc.ShellBarrier{ID: x.info.ID, Rank: p.n.rank}
 	call := x.client.request("job-exec.shell-barrier", req, 0, func(m *message.Message) {
+		p.w.note("barrier over", p.n.rank, x.info.ID, m.Err())
 		x.asking = false
 		x.client.close()
 		num := message.Errno(m.Err())
