@@ -23,9 +23,22 @@ func hostRate(_ context.Context, b *bench) error {
 		if err != nil {
 			return err
 		}
-		b.value(m.name, rate, "processes/s", hostProcesses)
+		b.value(m.name, rate, "processes/s", hostProcesses, none)
+		if m.workers > 1 {
+			b.parallel = rate
+		}
 	}
 	return nil
+}
+
+// hostParallel measures the parallel rate alone, beside a figure.
+func (b *bench) hostParallel() error {
+	rate, err := startRate(2 * runtime.NumCPU())
+	if err == nil {
+		b.parallel = rate
+		b.value("host-parallel", rate, "processes/s", hostProcesses, none)
+	}
+	return err
 }
 
 func startRate(workers int) (float64, error) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"goflux/flux"
 	"goflux/internal/rpc"
@@ -46,11 +47,26 @@ func (b *bench) with(ctx context.Context, args []string, do func(*session) error
 	return errors.Join(do(s), s.close(ctx))
 }
 
+// lasting is the option that gives an instance a statedir of its own that
+// lasts: acknowledged is durable.
+func (b *bench) lasting() (option, dir string, err error) {
+	dir, err = os.MkdirTemp(b.dir, "")
+	return "-Sstatedir=" + dir, dir, err
+}
+
 // Jobs to submit. A mock job is one that the execution service only pretends to
 // run, for so long.
 var (
 	mockJob = request(`"exec":{"test":{"run_duration":"0.001s"}}`)
+	longJob = request(`"exec":{"test":{"run_duration":"3600s"}}`)
 	trueJob = request(`"cwd":"/"`)
+	// loudJob prints as fast as it is read, more than a hundred megabytes a
+	// second.
+	loudJob = sign.None(uint32(os.Getuid()), []byte(`{"version":1,`+
+		`"resources":[{"type":"slot","count":1,"label":"task","with":[{"type":"core","count":1}]}],`+
+		`"tasks":[{"command":["yes","`+strings.Repeat("all work and no play ", 4)+`"],"slot":"task","count":{"per_slot":1}}],`+
+		`"attributes":{"system":{"duration":0.0,"cwd":"/","environment":{"PATH":"/usr/bin:/bin"},`+
+		`"shell":{"options":{"output":{"limit":"100G"}}}}}}`))
 )
 
 // request is a signed request for a job that runs true on a core.

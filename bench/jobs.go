@@ -3,13 +3,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"time"
 )
 
@@ -20,33 +16,100 @@ const realPart = 5
 // that none waits for one, and the instance is what is measured.
 const mockCores = 256
 
-func mockJobs(ctx context.Context, b *bench) error {
+// mockNode is the option for such a node.
+func mockNode(cores int) (string, error) {
 	host, err := os.Hostname()
+	return fmt.Sprintf(`--conf={"resource":{"noverify":true,"config":[{"hosts":%q,"cores":"0-%d"}]}}`, host, cores-1), err
+}
+
+// Targets of mock jobs: with a thousand of them, and how much of that rate
+// there must be with many more.
+const (
+	mockRate = 1000
+	mockMany = 0.9
+)
+
+// mockJobs measures a thousand and then sixteen thousand, in one instance each.
+func mockJobs(ctx context.Context, b *bench) error {
+	few, err := b.mockRate(ctx, 1000)
 	if err != nil {
 		return err
 	}
-	node := fmt.Sprintf(`--conf={"resource":{"noverify":true,"config":[{"hosts":%q,"cores":"0-%d"}]}}`, host, mockCores-1)
-	return b.throughput(ctx, "mock-jobs", mockJob, b.jobs, node)
+	b.value("mock-jobs-1000", few, "jobs/s", 1000, atLeast(mockRate))
+	n := max(b.jobs, 16000)
+	many, err := b.mockRate(ctx, n)
+	if err == nil {
+		b.value("mock-jobs-16000", many, "jobs/s", n, atLeast(mockMany*few))
+	}
+	return err
 }
 
+func manyMockJobs(ctx context.Context, b *bench) error {
+	few, err := b.mockRate(ctx, 1000)
+	if err != nil {
+		return err
+	}
+	many, err := b.mockRate(ctx, manyJobs)
+	if err == nil {
+		b.value("mock-jobs-100000", many, "jobs/s", manyJobs, atLeast(mockMany*few))
+	}
+	return err
+}
+
+func (b *bench) mockRate(ctx context.Context, n int) (float64, error) {
+	node, err := mockNode(mockCores)
+	if err != nil {
+		return 0, err
+	}
+	state, _, err := b.lasting()
+	if err != nil {
+		return 0, err
+	}
+	return b.rate(ctx, mockJob, n, node, state)
+}
+
+// realShare is the least share of the host's parallel rate.
+const realShare = 0.25
+
+// realJobs measures jobs with a process each. There are as many under way as
+// the host has cores, so with a statedir that lasts it is the disk that is
+// measured, which is synced several times in the life of a job.
 func realJobs(ctx context.Context, b *bench) error {
-	return b.throughput(ctx, "real-jobs", trueJob, b.jobs/realPart)
-}
-
-func (b *bench) throughput(ctx context.Context, name, j string, n int, args ...string) error {
-	return b.with(ctx, args, func(s *session) error {
-		begin := time.Now()
-		if err := s.runJobs(ctx, j, n); err != nil {
+	state, _, err := b.lasting()
+	if err != nil {
+		return err
+	}
+	n := b.jobs / realPart
+	for _, m := range []struct {
+		name string
+		args []string
+	}{{"real-jobs-throwaway", nil}, {"real-jobs", []string{state}}} {
+		if err := b.hostParallel(); err != nil {
 			return err
 		}
-		b.value(name, float64(n)/time.Since(begin).Seconds(), "jobs/s", n)
-		return nil
+		rate, err := b.rate(ctx, trueJob, n, m.args...)
+		if err != nil {
+			return err
+		}
+		b.value(m.name, rate, "jobs/s", n, atLeast(realShare*b.parallel))
+	}
+	return nil
+}
+
+// rate is how many jobs a second an instance gets done.
+func (b *bench) rate(ctx context.Context, j string, n int, args ...string) (rate float64, err error) {
+	err = b.with(ctx, args, func(s *session) error {
+		begin := time.Now()
+		err := s.runJobs(ctx, j, n)
+		rate = float64(n) / time.Since(begin).Seconds()
+		return err
 	})
+	return rate, err
 }
 
 // submissions measures held jobs, which cost nothing but being taken in.
 func submissions(ctx context.Context, b *bench) error {
-	state, err := os.MkdirTemp(b.dir, "")
+	state, _, err := b.lasting()
 	if err != nil {
 		return err
 	}
@@ -55,18 +118,19 @@ func submissions(ctx context.Context, b *bench) error {
 		args   []string
 		n      int
 		window int
+		target target
 	}{
-		{"submit-single-lasting", []string{"-Sstatedir=" + state}, b.jobs / 10, 1},
-		{"submit-bulk-lasting", []string{"-Sstatedir=" + state}, b.jobs, maxInFlight},
-		{"submit-single-throwaway", nil, b.jobs / 10, 1},
-		{"submit-bulk-throwaway", nil, b.jobs, maxInFlight},
+		{"submit-single", []string{state}, b.jobs / 10, 1, atLeast(300)},
+		{"submit-bulk", []string{state}, b.jobs, maxInFlight, atLeast(5000)},
+		{"submit-single-throwaway", nil, b.jobs / 10, 1, none},
+		{"submit-bulk-throwaway", nil, b.jobs, maxInFlight, none},
 	} {
 		err := b.with(ctx, m.args, func(s *session) error {
 			begin := time.Now()
 			if err := s.submit(ctx, mockJob, hold, m.n, m.window); err != nil {
 				return err
 			}
-			b.value(m.name, float64(m.n)/time.Since(begin).Seconds(), "submissions/s", m.n)
+			b.value(m.name, float64(m.n)/time.Since(begin).Seconds(), "submissions/s", m.n, m.target)
 			return nil
 		})
 		if err != nil {
@@ -74,82 +138,4 @@ func submissions(ctx context.Context, b *bench) error {
 		}
 	}
 	return nil
-}
-
-// footprint measures what a finished job leaves: on the disk, from an empty
-// instance's file to that after the jobs, each stopped; in the leader's memory,
-// from n finished jobs to twice as many.
-func footprint(ctx context.Context, b *bench) error {
-	state, err := os.MkdirTemp(b.dir, "")
-	if err != nil {
-		return err
-	}
-	args := []string{"-Sstatedir=" + state}
-	if err := b.with(ctx, args, func(*session) error { return nil }); err != nil {
-		return err
-	}
-	empty, err := diskBytes(state)
-	if err != nil {
-		return err
-	}
-	var rss [2]int
-	err = b.with(ctx, args, func(s *session) error {
-		for i := range rss {
-			if err := s.runJobs(ctx, mockJob, b.jobs); err != nil {
-				return err
-			}
-			var err error
-			if rss[i], err = leaderRSS(s); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	full, err := diskBytes(state)
-	if err != nil {
-		return err
-	}
-	b.value("disk-per-job", float64(full-empty)/float64(2*b.jobs), "bytes", 2*b.jobs)
-	b.value("memory-per-job", float64(rss[1]-rss[0])/float64(b.jobs), "bytes", b.jobs)
-	b.value("leader-memory", float64(rss[1]), "bytes", 2*b.jobs)
-	return nil
-}
-
-// diskBytes is the size of the database with its journal.
-func diskBytes(state string) (int64, error) {
-	files, err := filepath.Glob(state + "/content.sqlite*")
-	if err != nil || len(files) == 0 {
-		return 0, errors.Join(err, fmt.Errorf("no content.sqlite in %s", state))
-	}
-	var sum int64
-	for _, f := range files {
-		st, err := os.Stat(f)
-		if err != nil {
-			return 0, err
-		}
-		sum += st.Size()
-	}
-	return sum, nil
-}
-
-// leaderRSS is the leader's resident memory in bytes.
-func leaderRSS(s *session) (int, error) {
-	pids := s.Brokers()
-	if len(pids) != 1 {
-		return 0, fmt.Errorf("%d brokers run, want one", len(pids))
-	}
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pids[0]))
-	if err != nil {
-		return 0, err
-	}
-	for line := range bytes.Lines(text) {
-		if rest, ok := bytes.CutPrefix(line, []byte("VmRSS:")); ok {
-			kib, err := strconv.Atoi(string(bytes.Fields(rest)[0]))
-			return kib << 10, err
-		}
-	}
-	return 0, errors.New("no VmRSS in /proc/PID/status")
 }

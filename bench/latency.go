@@ -11,17 +11,18 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"goflux/internal/testkit/instance"
 )
 
 // How often a command is run for a median.
 const (
 	runRepeats   = 25
 	startRepeats = 9
-	manyRepeats  = 3
 )
 
 // median runs do n times and prints the median of the seconds it took.
-func (b *bench) median(name string, n int, do func() error) error {
+func (b *bench) median(name string, n int, t target, do func() error) error {
 	took := make([]float64, n)
 	for i := range took {
 		begin := time.Now()
@@ -31,7 +32,7 @@ func (b *bench) median(name string, n int, do func() error) error {
 		took[i] = time.Since(begin).Seconds()
 	}
 	slices.Sort(took)
-	b.value(name, took[n/2], "s", n)
+	b.value(name, took[n/2], "s", n, t)
 	return nil
 }
 
@@ -58,26 +59,33 @@ func checked(cmd *exec.Cmd) error {
 
 func latency(ctx context.Context, b *bench) error {
 	err := b.with(ctx, nil, func(s *session) error {
-		return b.median("run-true", runRepeats, func() error { return checked(s.Command(ctx, "run", "true")) })
+		return b.median("run-true", runRepeats, atMost(0.05), func() error { return checked(s.Command(ctx, "run", "true")) })
 	})
 	if err != nil {
 		return err
 	}
-	return b.median("start-true", startRepeats, func() error { return b.command("start", "true") })
+	return b.median("start-true", startRepeats, atMost(0.2), func() error { return b.command("start", "true") })
 }
 
 func fourBrokers(_ context.Context, b *bench) error {
-	return b.median("four-brokers-one-job", startRepeats, func() error {
+	return b.median("four-brokers-one-job", startRepeats, atMost(0.6), func() error {
 		return b.command("start", "--test-size=4", "flux", "run", "-N4", "true")
 	})
 }
 
-func manyBrokers(_ context.Context, b *bench) error {
-	for _, n := range []int{16, 64} {
-		err := b.median(fmt.Sprintf("brokers-%d-up-down", n), manyRepeats, func() error {
-			return b.command("start", fmt.Sprintf("--test-size=%d", n), "true")
-		})
+// manyBrokers measures the time until the initial program of an instance runs.
+func manyBrokers(ctx context.Context, b *bench) error {
+	for _, m := range []struct {
+		size   int
+		target target
+	}{{16, none}, {64, none}, {256, atMost(15)}} {
+		begin := time.Now()
+		in, err := instance.Start(ctx, instance.Options{Flux: b.flux, Size: m.size, Dir: b.dir})
 		if err != nil {
+			return err
+		}
+		b.value(fmt.Sprintf("brokers-%d-up", m.size), time.Since(begin).Seconds(), "s", 1, m.target)
+		if err := in.Stop(ctx); err != nil {
 			return err
 		}
 	}
