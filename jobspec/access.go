@@ -35,7 +35,8 @@ func (j *Jobspec) Bank() string { return j.text("system.bank") }
 func (j *Jobspec) Project() string { return j.text("system.project") }
 
 // JobName is attributes.system.job.name or, if that is unset, the first
-// argument of the command without its directory.
+// argument of the command without its directory; a path that ends in a slash is
+// taken as it is.
 func (j *Jobspec) JobName() string {
 	if name := j.text("system.job.name"); name != "" {
 		return name
@@ -44,7 +45,10 @@ func (j *Jobspec) JobName() string {
 	if len(command) == 0 {
 		return ""
 	}
-	return command[0][strings.LastIndexByte(command[0], '/')+1:]
+	if base := command[0][strings.LastIndexByte(command[0], '/')+1:]; base != "" {
+		return base
+	}
+	return command[0]
 }
 
 // Command is the command of the first task.

@@ -123,13 +123,17 @@ func (ms *Modules) addNames(e *loadedModule) error {
 	names := append([]string{e.name}, e.reg.Aliases...)
 	for i, n := range names {
 		if err := ms.router.AddService(n, e.mod.ID()); err != nil {
-			for _, done := range names[:i] {
-				_ = ms.router.RemoveService(done, e.mod.ID())
-			}
+			ms.removeNames(e, names[:i])
 			return err
 		}
 	}
 	return nil
+}
+
+func (ms *Modules) removeNames(e *loadedModule, names []string) {
+	for _, n := range names {
+		_ = ms.router.RemoveService(n, e.mod.ID()) // it may be gone
+	}
 }
 
 // join adds a registration to the running instance of its group.
@@ -138,7 +142,9 @@ func (ms *Modules) join(mod *module, e *loadedModule, args []string) {
 		mod.addMethods(e.reg, e.name)
 		err := ms.addNames(e)
 		if j, ok := mod.inst.(service.Joiner); ok && err == nil {
-			err = j.Join(e.name, args)
+			if err = j.Join(e.name, args); err != nil {
+				ms.removeNames(e, append([]string{e.name}, e.reg.Aliases...))
+			}
 		}
 		ms.mu.Lock()
 		if err != nil {
@@ -265,9 +271,7 @@ func (ms *Modules) sharers(group string) int {
 }
 
 func (ms *Modules) leave(e *loadedModule, done func(error)) {
-	for _, n := range append([]string{e.name}, e.reg.Aliases...) {
-		_ = ms.router.RemoveService(n, e.mod.ID())
-	}
+	ms.removeNames(e, append([]string{e.name}, e.reg.Aliases...))
 	mod := e.mod.(*module)
 	mod.Post(func() {
 		if j, ok := mod.inst.(service.Joiner); ok {

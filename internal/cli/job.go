@@ -19,6 +19,8 @@ func newJob(a *app) *cobra.Command {
 		Use:   "job COMMAND",
 		Short: "attach to, query and change single jobs",
 		Args:  cobra.ArbitraryArgs,
+
+		Annotations: map[string]string{helpFails: "true"},
 	}
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		if len(args) > 0 {

@@ -86,10 +86,12 @@ func (a *app) jobListIDs() *cobra.Command {
 	var state string
 	cmd := &cobra.Command{
 		Use: "list-ids JOBID...", Short: "list jobs as JSON objects by id", Hidden: true,
-		Args: a.usageOperands(1, -1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.refuseTerminal(); err != nil {
 				return err
+			}
+			if len(args) == 0 {
+				return a.usage(cmd)
 			}
 			number, ok := jobinfo.ParseState(state)
 			if !ok {

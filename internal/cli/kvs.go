@@ -15,6 +15,7 @@ import (
 // newKVS is flux kvs.
 func newKVS(a *app) *cobra.Command {
 	cmd := a.group("kvs COMMAND", "read and write the key-value store")
+	cmd.Annotations = map[string]string{helpFails: "true"}
 	cmd.AddCommand(a.kvsNamespace(), a.kvsGet(), a.kvsPut(), a.kvsDir(), a.kvsLs(), a.kvsUnlink(), a.kvsLink(),
 		a.kvsReadlink(), a.kvsMkdir(), a.kvsCopy("copy", false), a.kvsCopy("move", true), a.kvsVersion(), a.kvsWait(),
 		a.kvsGetroot(), a.kvsSync(), a.kvsEventlog())

@@ -80,7 +80,13 @@ func (a *app) run(c command, args []string) int {
 	a.name, a.args, a.style = c.name, args, c.style
 	for {
 		root := newRoot()
-		root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { printHelp(a.helpOutput(), cmd) })
+		status := 0
+		root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+			printHelp(a.helpOutput(), cmd)
+			if cmd.Annotations[helpFails] != "" {
+				status = 1
+			}
+		})
 		tree := c.new(a)
 		if c.style == cStyle {
 			endOptionsEarly(tree)
@@ -97,9 +103,13 @@ func (a *app) run(c command, args []string) int {
 			continue
 		}
 		a.flush()
-		return a.report(cmd, err)
+		return max(status, a.report(cmd, err))
 	}
 }
+
+// helpFails marks a command that exits 1 when it has shown its help, as some do
+// in flux-core and scripts know.
+const helpFails = "help exits 1"
 
 // endOptionsEarly makes options end at the first operand throughout a tree, so
 // that operands may begin with a dash: flux setattr NAME -1.

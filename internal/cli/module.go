@@ -20,6 +20,7 @@ import (
 // newModule is flux module.
 func newModule(a *app) *cobra.Command {
 	cmd := a.group("module COMMAND", "load, list and watch broker modules")
+	cmd.Annotations = map[string]string{helpFails: "true"}
 	cmd.AddCommand(a.moduleList(), a.moduleRemove("remove", false), a.moduleRemove("unload", true), a.moduleLoad(),
 		a.moduleReload(), a.moduleStats(), a.moduleDebug(), a.moduleTrace())
 	return cmd

@@ -377,7 +377,7 @@ type JobGuest struct {
 // JobList is job-list.list (RFC 43).
 type JobList struct {
 	MaxEntries int            `json:"max_entries"`
-	Attrs      []string       `json:"attrs"`
+	Attrs      any            `json:"attrs"` // names; what else came is told
 	Since      float64        `json:"since,omitzero"`
 	Constraint jsontext.Value `json:"constraint,omitempty"`
 
@@ -393,7 +393,7 @@ type JobList struct {
 // JobListID is job-list.list-id (RFC 43); with State it waits for that state.
 type JobListID struct {
 	ID    jobid.ID `json:"id"`
-	Attrs []string `json:"attrs"`
+	Attrs any      `json:"attrs"` // as in JobList
 	State int      `json:"state,omitzero"`
 }
 
@@ -458,4 +458,29 @@ type HousekeepingJob struct {
 	TStart    float64 `json:"t_start"`
 	Pending   string  `json:"pending"`
 	Allocated string  `json:"allocated"`
+}
+
+// JobCheckpoint is what the job manager has to keep besides jobs, as it stands
+// under the KVS key checkpoint.job-manager (flux-core): there it is a view, and
+// in archives of flux dump a file.
+type JobCheckpoint struct {
+	Version  int             `json:"version"`
+	MaxJobID jobid.ID        `json:"max_jobid"`
+	Queue    []JobQueueState `json:"queue,omitempty"`
+}
+
+// JobCheckpointVersion is the version that is written.
+const JobCheckpointVersion = 1
+
+// JobQueueState is the state of a queue, the nameless one without a name. Start
+// is whether it is to be started after a restart; without it, older instances
+// than there were queues that could be stopped wrote it. Reason is what they
+// called DisableReason.
+type JobQueueState struct {
+	Name          string `json:"name,omitzero"`
+	Enable        bool   `json:"enable"`
+	Start         *bool  `json:"start,omitempty"`
+	DisableReason string `json:"disable_reason,omitzero"`
+	StopReason    string `json:"stop_reason,omitzero"`
+	Reason        string `json:"reason,omitzero"`
 }

@@ -30,6 +30,7 @@ type Job struct {
 	// Log is the event log, one RFC 18 line an event.
 	Log    []byte
 	Events int
+	latest float64 // time of the newest event
 
 	Dependencies []string
 	// Prologs and Epilogs are the actions under way.
@@ -144,6 +145,7 @@ func (j *Job) Apply(e eventlog.Entry) error {
 	}
 	j.Log = e.Append(j.Log)
 	j.Events++
+	j.latest = e.Timestamp
 	return nil
 }
 

@@ -158,9 +158,15 @@ func (m *Machine) post(now float64, j *Job, name string, ctx any) {
 	}
 }
 
+// eventInterval is the least time between two events of a job, in seconds: a
+// log's times tell its order, whether events come together or the clock is set
+// back. It is what timestamps resolve (RFC 18).
+const eventInterval = 1e-6
+
 // apply folds an event into the job and reports it.
 func (m *Machine) apply(j *Job, e eventlog.Entry) error {
 	before, at := j.State, len(j.Log)
+	e.Timestamp = max(e.Timestamp, j.latest+eventInterval)
 	if err := j.Apply(e); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"goflux/eventlog"
 	"goflux/jobid"
 	"goflux/jobspec"
 )
@@ -485,7 +486,34 @@ func (w *world) drain(int) {
 	}
 }
 
+// checkOrder: the times in a log tell its order.
+func checkOrder(t interface{ Fatalf(string, ...any) }, j *Job) {
+	entries, err := eventlog.Parse(j.Log)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	for i := 1; i < len(entries); i++ {
+		if entries[i-1].Timestamp >= entries[i].Timestamp {
+			t.Fatalf("event %d is not after the one before it:\n%s", i, j.Log)
+		}
+	}
+}
+
+// A clock that is set back does not bring a log into disorder.
+func TestClockSetBack(t *testing.T) {
+	w := newWorld(t)
+	w.now = 1000
+	j := w.submit(UrgencyDefault)
+	w.m.Raise(1, j, Exception{Type: "cancel"})
+	w.step()
+	if j.State != Inactive || j.TInactive <= j.TCleanup || j.TCleanup <= j.TSubmit {
+		t.Errorf("submitted %v, canceled %v, inactive %v in state %s", j.TSubmit, j.TCleanup, j.TInactive, j.State)
+	}
+	checkOrder(t, j)
+}
+
 func checkReplay(t *rapid.T, j *Job) {
+	checkOrder(t, j)
 	spec, _ := jobspec.Parse([]byte(request))
 	again := &Job{ID: j.ID, Request: j.Request, Jobspec: spec, R: j.R, Attempt: j.Attempt}
 	if err := again.Replay(j.Log); err != nil {

@@ -23,7 +23,7 @@ var listMethods = []service.Method{
 	service.Deferred("job-list.list-id", service.Guests, (*jobs).listID),
 	service.Unary("job-list.list-attrs", service.Guests, (*jobs).listAttrs),
 	service.Raw("job-list.job-stats", service.Guests, (*jobs).jobStats),
-	service.Unary("job-list.stats-get", service.Guests, (*jobs).listStats),
+	service.Deferred("job-list.stats-get", service.Guests, (*jobs).listStats),
 	service.Unary("job-list.job-state-pause", service.Owner, (*jobs).listPause),
 	service.Unary("job-list.job-state-unpause", service.Owner, (*jobs).listResume),
 }

@@ -24,7 +24,7 @@ func (s *jobs) listPause(*service.Call, *rpc.Empty) (any, error) {
 
 func (s *jobs) listResume(*service.Call, *rpc.Empty) (any, error) {
 	s.listPaused = false
-	for _, id := range slices.Collect(maps.Keys(s.pending)) {
+	for _, id := range slices.Sorted(maps.Keys(s.pending)) {
 		s.after(func() { s.released(id) })
 	}
 	return nil, nil

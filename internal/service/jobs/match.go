@@ -21,8 +21,12 @@ import (
 // subject is a job as constraints see it: its attributes.
 type subject map[string]any
 
-// matcher decides which jobs a listing shows.
-type matcher struct{ expr *constraint.Expr[subject] }
+// matcher decides which jobs a listing shows. To hold a job to it costs cost
+// comparisons at most.
+type matcher struct {
+	expr *constraint.Expr[subject]
+	cost int
+}
 
 func (m matcher) matches(o map[string]any) bool { return m.expr == nil || m.expr.Match(o) }
 
@@ -41,7 +45,7 @@ var operators = constraint.Operators[subject]{
 // whose jobs are their parent's, too.
 func newMatcher(raw jsontext.Value, parent func(queue string) string) (matcher, error) {
 	if len(raw) == 0 || string(raw) == "{}" {
-		return matcher{}, nil
+		return matcher{cost: 1}, nil
 	}
 	ops := maps.Clone(operators)
 	ops["queue"] = queueLeaf(parent)
@@ -49,7 +53,19 @@ func newMatcher(raw jsontext.Value, parent func(queue string) string) (matcher, 
 	if err != nil {
 		return matcher{}, message.Errorf(syscall.EPROTO, "invalid payload: invalid constraint object: %v", err)
 	}
-	return matcher{e}, nil
+	return matcher{e, leaves(e)}, nil
+}
+
+// leaves is how many operators there are that look at a job.
+func leaves(e *constraint.Expr[subject]) int {
+	if !e.IsLogical() {
+		return 1
+	}
+	n := 0
+	for _, arg := range e.Args() {
+		n += leaves(arg)
+	}
+	return max(n, 1)
 }
 
 func userLeaf(_ string, values jsontext.Value) (constraint.Leaf[subject], error) {

@@ -3,12 +3,14 @@
 package jobs
 
 import (
+	"slices"
 	"syscall"
 	"time"
 
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/store"
 	"goflux/jobid"
 )
 
@@ -45,21 +47,22 @@ func (s *jobs) purge(c *service.Call, req *rpc.JobPurge) {
 		limit = 1 << 30 // how many there are in all
 	}
 	s.after(func() { // what has just ended counts, too
-		ids, err := s.agedOut(age, req.NumLimit, limit)
+		old, err := s.agedOut(age, req.NumLimit, limit)
 		if err != nil {
 			c.Fail(err)
 			return
 		}
 		if req.Force {
-			s.drop(ids)
+			s.drop(old)
 		}
-		s.reply(c, rpc.Count{Count: len(ids)})
+		s.reply(c, rpc.Count{Count: len(old)})
 	})
 }
 
 // agedOut returns up to limit jobs that ended longer ago than age, or are not
-// among the newest keep; -1 means no such limit.
-func (s *jobs) agedOut(age time.Duration, keep, limit int) ([]uint64, error) {
+// among the newest keep; -1 means no such limit. Those that are going already are
+// left out.
+func (s *jobs) agedOut(age time.Duration, keep, limit int) ([]store.AgedJob, error) {
 	if age < 0 && keep < 0 {
 		return nil, nil
 	}
@@ -67,7 +70,8 @@ func (s *jobs) agedOut(age time.Duration, keep, limit int) ([]uint64, error) {
 	if age >= 0 {
 		before = s.now() - age.Seconds()
 	}
-	return s.store.AgedOut(before, int64(keep), limit)
+	old, err := s.store.AgedJobs(before, int64(keep), limit)
+	return slices.DeleteFunc(old, func(a store.AgedJob) bool { return s.purging[a.ID] }), err
 }
 
 // ageOut applies the limits of the configuration, now and from time to time.
@@ -80,32 +84,35 @@ func (s *jobs) ageOut() {
 		return
 	}
 	s.ageing = s.h.After(ageInterval, func() {
-		ids, err := s.agedOut(s.set.ageLimit, s.set.numLimit, purgeBatch)
+		old, err := s.agedOut(s.set.ageLimit, s.set.numLimit, purgeBatch)
 		if err != nil {
 			s.h.Log().Error("ageing out jobs", "err", err)
 		}
-		if len(ids) > 0 {
-			s.drop(ids)
-			s.h.Log().Debug("purged inactive jobs", "count", len(ids))
+		if len(old) > 0 {
+			s.drop(old)
+			s.h.Log().Debug("purged inactive jobs", "count", len(old))
 		}
 		s.ageOut()
 	})
 }
 
-func (s *jobs) drop(ids []uint64) {
-	for len(ids) > 0 {
-		n := min(len(ids), purgeBatch)
-		s.batch.PurgeJobs(ids[:n]...)
-		for _, id := range ids[:n] {
-			delete(s.zombies, jobid.ID(id))
-			s.history.remove(jobid.ID(id))
+// drop forgets jobs that have ended.
+func (s *jobs) drop(old []store.AgedJob) {
+	for part := range slices.Chunk(old, purgeBatch) {
+		ids := make([]uint64, len(part))
+		for i, a := range part {
+			ids[i] = a.ID
+			delete(s.zombies, jobid.ID(a.ID))
+			s.history.remove(jobid.ID(a.ID))
+			s.stats.forget(a)
+			s.purging[a.ID] = true
 		}
-		s.stats.purged += n
-		ids = ids[n:]
+		s.batch.PurgeJobs(ids...)
 	}
+	s.statsMoved()
 	s.after(func() {
-		if err := s.stats.load(s.store); err != nil {
-			s.h.Log().Error("job statistics", "err", err)
+		for _, a := range old {
+			delete(s.purging, a.ID)
 		}
 	})
 }
@@ -126,8 +133,8 @@ func (s *jobs) purgeID(c *service.Call, req *rpc.JobPurgeID) {
 			c.Fail(err)
 			return
 		}
-		if req.Force != 0 {
-			s.drop([]uint64{uint64(req.ID)})
+		if req.Force != 0 && !s.purging[uint64(req.ID)] {
+			s.drop([]store.AgedJob{{ID: uint64(req.ID), Result: int(j.Result()), Queue: j.Facts().Queue}})
 		}
 		s.reply(c, rpc.Count{Count: 1})
 	})

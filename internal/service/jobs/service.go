@@ -60,6 +60,7 @@ type jobs struct {
 
 	records map[jobid.ID]*record
 	ending  map[jobid.ID]*job.Job // ended, their rows not yet durable
+	purging map[uint64]bool       // to be forgotten, not yet durably
 	history *history
 	waiters []*service.Call // job-manager.wait for any job
 	zombies map[jobid.ID]*zombie
@@ -73,8 +74,10 @@ type jobs struct {
 	pending map[jobid.ID][]*service.Call // list-id waiting for a state
 	// listPaused holds list-id back: job-list.job-state-pause.
 	listPaused bool
-	stats      tallies
-	begins     service.Timer // the next begin-time
+	// maxComparisons bounds what one listing may cost; 0: any number.
+	maxComparisons int
+	stats          tallies
+	begins         service.Timer // the next begin-time
 
 	statsWatch service.Streams[struct{}] // job-list.job-stats
 	statsTimer service.Timer
@@ -107,7 +110,7 @@ func open(h service.Host, args []string) (any, error) {
 	s := &jobs{
 		h: h, m: job.NewMachine(job.NewQueues()), owner: ownerOf(h),
 		batch: &store.Batch{}, records: map[jobid.ID]*record{}, ending: map[jobid.ID]*job.Job{}, zombies: map[jobid.ID]*zombie{},
-		history: newHistory(), pending: map[jobid.ID][]*service.Call{},
+		purging: map[uint64]bool{}, history: newHistory(), pending: map[jobid.ID][]*service.Call{},
 	}
 	s.store, _ = h.Shared("store").(*store.Store)
 	s.perilogs = perilogs{runs: map[jobid.ID]*perilogRun{}, again: map[jobid.ID]bool{}}
@@ -153,6 +156,9 @@ func (s *jobs) start(face string, args []string) error {
 	if err := s.loadIngest(args); err != nil {
 		return err
 	}
+	if err := s.ReconfigureAs("job-list"); err != nil {
+		return err
+	}
 	set, err := newSettings(s.h.Config())
 	if err != nil {
 		return err
@@ -185,6 +191,8 @@ func (s *jobs) Join(name string, args []string) error {
 		return s.loadIngest(args)
 	case "job-manager":
 		s.m.Resume(s.now())
+	case "job-list":
+		return s.ReconfigureAs(name)
 	}
 	return nil
 }

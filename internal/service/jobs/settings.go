@@ -93,6 +93,12 @@ func (s *jobs) ReconfigureAs(name string) error {
 			return err
 		}
 		s.apply(set)
+	case "job-list":
+		n, err := listComparisons(s.h.Config())
+		if err != nil {
+			return err
+		}
+		s.maxComparisons = n
 	case "job-ingest":
 		// a new configuration counts more than what the module was loaded with
 		err := s.pipe(ingestArgs{})
@@ -102,6 +108,23 @@ func (s *jobs) ReconfigureAs(name string) error {
 		return err
 	}
 	return nil
+}
+
+// defaultComparisons is how many comparisons one listing may cost unless the
+// configuration says otherwise: a few seconds' work.
+const defaultComparisons = 10_000_000
+
+// listComparisons reads job-list.max_comparisons; 0 is any number.
+func listComparisons(conf map[string]any) (int, error) {
+	c := config.Read(conf, "job-list")
+	n, ok := c.Int("max_comparisons")
+	if !ok {
+		n = defaultComparisons
+	}
+	if n < 0 {
+		c.Fail("max_comparisons", "must be >= 0")
+	}
+	return int(n), c.Err(false)
 }
 
 // apply puts settings into force.

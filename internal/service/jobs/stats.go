@@ -3,7 +3,8 @@
 package jobs
 
 import (
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,12 +19,12 @@ import (
 type tallies struct {
 	all    tally
 	queues map[string]*tally
-	purged int
 }
 
 type tally struct {
 	states  [job.Inactive + 1]int
 	results [16]int
+	purged  int // since the start
 }
 
 func (t *tallies) queue(name string) *tally {
@@ -54,32 +55,30 @@ func (t *tallies) moved(counted *job.State, j *job.Job, queue string) {
 	*counted = j.State
 }
 
-// load sets the counts of ended jobs to what the store has.
+// load counts the ended jobs that the store has.
 func (t *tallies) load(st *store.Store) error {
 	rows, err := st.Tallies()
-	if err != nil {
-		return err
-	}
-	t.queue("")
-	reset := []*tally{&t.all}
-	for _, q := range t.queues {
-		reset = append(reset, q)
-	}
-	for _, x := range reset {
-		x.states[job.Inactive], x.results = 0, [16]int{}
-	}
 	for _, r := range rows {
 		for _, x := range []*tally{&t.all, t.queue(r.Queue)} {
 			x.states[job.Inactive] += int(r.Count)
 			x.results[r.Result&15] += int(r.Count)
 		}
 	}
-	return nil
+	return err
+}
+
+// forget takes out an ended job whose record goes.
+func (t *tallies) forget(a store.AgedJob) {
+	for _, x := range []*tally{&t.all, t.queue(a.Queue)} {
+		x.states[job.Inactive]--
+		x.results[a.Result&15]--
+		x.purged++
+	}
 }
 
 func (t *tallies) inactive() int { return t.all.states[job.Inactive] }
 
-func (x *tally) encode(purged int) map[string]any {
+func (x *tally) encode() map[string]any {
 	states := map[string]int{}
 	total := 0
 	for _, st := range []job.State{job.Depend, job.Priority, job.Sched, job.Run, job.Cleanup, job.Inactive} {
@@ -91,7 +90,7 @@ func (x *tally) encode(purged int) map[string]any {
 		"job_states": states,
 		"successful": x.results[job.Completed], "failed": x.results[job.Failed],
 		"canceled": x.results[job.Canceled], "timeout": x.results[job.Timeout],
-		"inactive_purged": purged,
+		"inactive_purged": x.purged,
 	}
 }
 
@@ -125,36 +124,42 @@ func (s *jobs) statsMoved() {
 	})
 }
 
+// encodeStats tells of all jobs, and of those of each queue that is configured
+// or was.
 func (s *jobs) encodeStats() map[string]any {
-	out := s.stats.all.encode(s.stats.purged)
-	queues := []map[string]any{}
-	names := make([]string, 0, len(s.stats.queues))
-	for n := range s.stats.queues {
-		if n != "" {
-			names = append(names, n)
+	if qs := s.m.Queues(); qs.Named() {
+		for _, q := range qs.All() {
+			s.stats.queue(q.Name)
 		}
 	}
-	sort.Strings(names)
-	for _, n := range names {
-		q := s.stats.queues[n].encode(0)
-		q["name"] = n
+	out := s.stats.all.encode()
+	queues := []map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(s.stats.queues)) {
+		if name == "" {
+			continue
+		}
+		q := s.stats.queues[name].encode()
+		q["name"] = name
 		queues = append(queues, q)
 	}
 	out["queues"] = queues
 	return out
 }
 
-func (s *jobs) listStats(c *service.Call, _ *rpc.Empty) (any, error) {
+func (s *jobs) listStats(c *service.Call, _ *rpc.Empty) {
 	if err := s.public(c); err != nil {
-		return nil, err
+		c.Fail(err)
+		return
 	}
-	return map[string]any{
-		"jobs": map[string]int{
-			"pending":  s.m.Count(job.Depend) + s.m.Count(job.Priority) + s.m.Count(job.Sched),
-			"running":  s.m.Count(job.Run) + s.m.Count(job.Cleanup),
-			"inactive": s.stats.inactive(),
-		},
-		"idsync":         map[string]int{"lookups": 0, "waits": len(s.pending)},
-		"stats_watchers": s.statsWatch.Len(),
-	}, nil
+	s.after(func() {
+		c.Respond(map[string]any{
+			"jobs": map[string]int{
+				"pending":  s.m.Count(job.Depend) + s.m.Count(job.Priority) + s.m.Count(job.Sched),
+				"running":  s.m.Count(job.Run) + s.m.Count(job.Cleanup),
+				"inactive": s.stats.inactive(),
+			},
+			"idsync":         map[string]int{"lookups": 0, "waits": len(s.pending)},
+			"stats_watchers": s.statsWatch.Len(),
+		})
+	})
 }
