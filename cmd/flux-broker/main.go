@@ -8,6 +8,10 @@ import (
 
 	"goflux/internal/compose"
 	"goflux/internal/daemon"
+	"goflux/internal/sys/sigdefault"
 )
 
-func main() { os.Exit(daemon.Main(os.Args[1:], compose.Services)) }
+func main() {
+	sigdefault.Fatal()
+	os.Exit(daemon.Main(os.Args[1:], compose.Services))
+}

@@ -11,6 +11,7 @@ import (
 
 	"goflux/internal/rpc"
 	"goflux/internal/shell"
+	"goflux/internal/sys/sigdefault"
 	"goflux/jobid"
 )
 
@@ -21,6 +22,7 @@ Options:
 `
 
 func main() {
+	sigdefault.Fatal()
 	// Set by the agent, for this process alone.
 	os.Unsetenv("GOMAXPROCS")
 	o, err := parse(os.Args[1:], os.Stdout)

@@ -13,5 +13,6 @@ import (
 
 func main() {
 	_ = sigdefault.Set(syscall.SIGALRM) // scripts bound commands by alarms; it cannot fail
+	sigdefault.Fatal()
 	os.Exit(cli.Main(os.Args[1:]))
 }

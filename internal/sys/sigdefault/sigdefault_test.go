@@ -5,6 +5,7 @@ package sigdefault
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"testing"
 )
@@ -16,13 +17,47 @@ func TestMain(m *testing.M) {
 	if os.Getenv(child) == "" {
 		os.Exit(m.Run())
 	}
-	if os.Getenv(child) == "set" {
+	switch os.Getenv(child) {
+	case "set":
 		if err := Set(syscall.SIGALRM); err != nil {
 			os.Exit(2)
 		}
+	case "panic":
+		Fatal()
+		defer func() {
+			if recover() == nil {
+				os.Exit(2)
+			}
+			os.Exit(0)
+		}()
+		var nothing *int
+		*nothing = 1
+	case "fatal":
+		Fatal()
+		n, _ := strconv.Atoi(os.Getenv(number))
+		_ = syscall.Kill(os.Getpid(), syscall.Signal(n))
+		select {}
 	}
 	_ = syscall.Kill(os.Getpid(), syscall.SIGALRM)
 	os.Exit(0)
+}
+
+const number = "GOFLUX_TEST_SIGNAL"
+
+func TestFatal(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGABRT, syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE} {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), child+"=fatal", number+"="+strconv.Itoa(int(sig)))
+		_ = cmd.Run()
+		if ws := cmd.ProcessState.Sys().(syscall.WaitStatus); !ws.Signaled() || ws.Signal() != sig {
+			t.Errorf("%v: %v", sig, cmd.ProcessState)
+		}
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), child+"=panic")
+	if err := cmd.Run(); err != nil {
+		t.Errorf("a mistake of the program's is no panic: %v", err)
+	}
 }
 
 func TestSet(t *testing.T) {
