@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"goflux/internal/rpc"
 	"goflux/internal/shell"
@@ -22,7 +23,7 @@ Options:
 `
 
 func main() {
-	sigdefault.Fatal()
+	sigdefault.Fatal(syscall.SIGQUIT)
 	// Set by the agent, for this process alone.
 	os.Unsetenv("GOMAXPROCS")
 	o, err := parse(os.Args[1:], os.Stdout)

@@ -8,12 +8,12 @@ import (
 	"syscall"
 )
 
-// Fatal has the signals that say that something is badly wrong end this
-// process, when somebody sends them, as they end any other: Go's run time would
-// make exit status 2 of them. Mistakes in the program that the processor finds
-// are still panics.
-func Fatal() {
-	for _, sig := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGABRT} {
+// Fatal has the signals that say that something is badly wrong, and the others
+// that are given, end this process when somebody sends them, as they end any
+// other: Go's run time would make exit status 2 of them. Mistakes in the
+// program that the processor finds are still panics.
+func Fatal(others ...syscall.Signal) {
+	for _, sig := range append(others, syscall.SIGABRT) {
 		_ = Set(sig) // it cannot fail
 	}
 	// Panics need the run time's handlers for these.

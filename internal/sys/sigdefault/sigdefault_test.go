@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		var nothing *int
 		*nothing = 1
 	case "fatal":
-		Fatal()
+		Fatal(syscall.SIGQUIT)
 		n, _ := strconv.Atoi(os.Getenv(number))
 		_ = syscall.Kill(os.Getpid(), syscall.Signal(n))
 		select {}
