@@ -8,6 +8,8 @@ package store
 type Batch struct {
 	ops  []func(t *txn) error
 	jobs bool // changes active jobs: see Store.Commit
+	// content is set when it brings objects, which may be refused.
+	content bool
 }
 
 func (b *Batch) add(fn func(t *txn) error) { b.ops = append(b.ops, fn) }
@@ -65,6 +67,7 @@ func (b *Batch) PurgeJobs(ids ...uint64) { b.add(func(t *txn) error { return t.p
 // ImportJob keeps a key of a job of another instance until the job services
 // take it over (see [Store.Imports]). A key that is there already is replaced.
 func (b *Batch) ImportJob(id uint64, name string, data []byte) {
+	b.content = true
 	b.add(func(t *txn) error {
 		return t.exec("INSERT INTO goflux_import(id,name,data) VALUES (?,?,?) ON CONFLICT(id,name) DO UPDATE SET data = excluded.data",
 			int64(id), name, pack(keyOf(int64(id), name), data))
@@ -84,6 +87,7 @@ func (b *Batch) SetMeta(key string, value []byte) {
 
 // PutObject stores a content object under its raw hash (RFC 10).
 func (b *Batch) PutObject(hash string, data []byte) {
+	b.content = true
 	b.add(func(t *txn) error { return t.putObject(hash, data) })
 }
 

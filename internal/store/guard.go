@@ -380,5 +380,6 @@ func (s *Store) guarded(end bool) {
 		g.lost = true
 		_ = g.f.Truncate(0)
 		_ = g.f.Sync()
+		_ = exec(s.write, fmt.Sprintf("PRAGMA wal_autocheckpoint=%d", s.opt.CheckpointPages))
 	}
 }

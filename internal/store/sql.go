@@ -84,6 +84,9 @@ func wrap(op string, err error) error {
 		return nil
 	}
 	num := syscall.EINVAL
+	if isFull(err) {
+		return message.Errorf(syscall.ENOSPC, "%s: %v", op, err)
+	}
 	switch sqlite.ErrCode(err).ToPrimary() {
 	case sqlite.ResultIOErr, sqlite.ResultCorrupt, sqlite.ResultNotADB:
 		num = syscall.EIO
@@ -93,8 +96,6 @@ func wrap(op string, err error) error {
 		num = syscall.EPERM
 	case sqlite.ResultTooBig:
 		num = syscall.EFBIG
-	case sqlite.ResultFull:
-		num = syscall.ENOSPC
 	case sqlite.ResultBusy, sqlite.ResultLocked:
 		num = syscall.EBUSY
 	case sqlite.ResultError:

@@ -44,6 +44,9 @@ type Options struct {
 	// OpenFile, for tests, opens the store's files beside the database; nil is
 	// the operating system.
 	OpenFile func(name string, flag int, perm os.FileMode) (File, error)
+	// Space, for tests, tells the bytes free and in all on the disk of a
+	// directory.
+	Space func(dir string) (free, total int64, err error)
 	// CheckpointPages is how long the write-ahead log grows before its pages
 	// are copied into the file; 0 is DefaultCheckpointPages.
 	CheckpointPages int
@@ -87,6 +90,8 @@ type Store struct {
 	unchecked   bool       // it did not check all pages
 	resum       bool       // it asks for new checksums of all pages
 	salvaged    bool       // the report is in the new database
+	full        bool       // the last transaction that failed found the disk full
+	reserve     *reserve   // of a lasting store
 	broken      error      // every later commit fails with it
 	jobsBroken  error      // every later commit with changes of jobs does
 }
@@ -150,6 +155,12 @@ func (s *Store) open() error {
 	}
 	if err := s.heal(); err != nil {
 		return err
+	}
+	if s.opt.Lasting {
+		if s.reserve, err = newReserve(s.path, s.opt.Space); err != nil {
+			return err
+		}
+		s.opt.CheckpointPages = s.reserve.logPages(s.opt.CheckpointPages)
 	}
 	// SQLite would make the file for everyone to read.
 	f, err := os.OpenFile(s.path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -377,7 +388,7 @@ func Remove(path string) error {
 		return err
 	}
 	defer lock.Close()
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal", guardSuffix, draftSuffix, salvagedSuffix} {
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal", guardSuffix, draftSuffix, salvagedSuffix, reserveSuffix} {
 		if err := os.Remove(path + suffix); err != nil && !os.IsNotExist(err) {
 			return fmt.Errorf("removing %s: %w", path, err)
 		}
@@ -449,10 +460,10 @@ func (s *Store) commitGroup(group []commit) {
 		}
 		return
 	}
-	if group = s.refuseJobs(group); len(group) == 0 {
+	if group = s.refuseContent(s.refuseJobs(group)); len(group) == 0 {
 		return
 	}
-	err := s.transact(group)
+	err := s.transactFull(group)
 	if err != nil && len(group) > 1 && s.broken == nil {
 		for i := range group {
 			s.commitGroup(group[i : i+1])
@@ -505,6 +516,7 @@ func (s *Store) transact(group []commit) error {
 	if !s.write.AutocommitEnabled() {
 		_ = exec(s.write, "ROLLBACK") // the error that led here is the one to report
 	}
+	s.full = isFull(err)
 	err = describe("writing "+s.path, err)
 	if num := message.Errno(err); num == syscall.EIO || num == syscall.EPERM {
 		s.broken = err

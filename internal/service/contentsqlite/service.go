@@ -101,6 +101,15 @@ func (b *backing) configure(opt options) error {
 		}
 	}
 	b.tellDamage()
+	b.store.OnFull(func(full error) {
+		b.h.Post(func() {
+			if full != nil {
+				b.h.Log().Error(full.Error())
+				return
+			}
+			b.h.Log().Info("there is room on the disk again", "path", b.store.Path())
+		})
+	})
 	journal, synchronous := b.store.Modes()
 	b.h.Log().Debug(b.store.Path() + " journal_mode=" + journal + " synchronous=" + synchronous)
 	return nil

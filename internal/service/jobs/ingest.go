@@ -15,6 +15,7 @@ import (
 	"goflux/internal/rpc"
 	"goflux/internal/service"
 	"goflux/internal/sign"
+	"goflux/internal/store"
 	"goflux/internal/sys/locale"
 	"goflux/jobid"
 	"goflux/jobspec"
@@ -51,6 +52,9 @@ func (s *jobs) submit(c *service.Call, req *rpc.JobSubmit) {
 	if err == nil {
 		err = s.refine(sub)
 	}
+	if err == nil {
+		err = s.store.Room()
+	}
 	if err != nil {
 		c.Fail(err)
 		return
@@ -85,12 +89,9 @@ func (s *jobs) take(c *service.Call, sub *submission) {
 	}
 	s.m.Add(now, j, as)
 	s.armBegin()
-	s.batch.SetMeta(metaMaxID, []byte(j.ID.Dec()))
+	s.batch.SetMeta(store.MetaMaxJobID, []byte(j.ID.Dec()))
 	s.reply(c, rpc.JobID{ID: j.ID})
 }
-
-// metaMaxID is the store's key of the largest job id given out.
-const metaMaxID = "job-manager.max-jobid"
 
 // unwrap checks who submits what, and makes the job of it.
 func (s *jobs) unwrap(cred message.Cred, req *rpc.JobSubmit) (*submission, error) {
