@@ -365,6 +365,8 @@ type JobStreamAppend struct {
 	// Seq counts the writer's requests for the stream from 1, so that one sent
 	// again after a broken connection is not taken twice; 0: not counted.
 	Seq uint64 `json:"seq,omitzero"`
+	// Writer is the shell rank of a shell: each counts for itself.
+	Writer int `json:"writer,omitzero"`
 }
 
 // JobGuest is job-info.guest: the execution service has made the job's guest

@@ -84,6 +84,21 @@ type ShellWrite struct {
 	Context   jsontext.Value `json:"context"`
 }
 
+// ShellTold is the shell's told: what the shell From tells, in order. First is
+// the number of the first word, counted from 1; words that have been heard are
+// told again when it is not known that they were.
+type ShellTold struct {
+	From  int         `json:"from"`
+	First int         `json:"first"`
+	Words []ShellWord `json:"words"`
+}
+
+// ShellWord is a request to one of the shell's methods that has no answer.
+type ShellWord struct {
+	Method string         `json:"method"`
+	Data   jsontext.Value `json:"data"`
+}
+
 // ShellCredit is the shell's write-getcredit: leave for as many more writes.
 type ShellCredit struct {
 	Credits int `json:"credits"`

@@ -113,7 +113,7 @@ func (a *appender) putOff() bool {
 
 func (a *appender) transmit() {
 	sent := a.sending
-	req := rpc.JobStreamAppend{ID: a.id, Attempt: a.attempt, Stream: a.stream, Data: string(sent), Seq: a.seq}
+	req := rpc.JobStreamAppend{ID: a.id, Attempt: a.attempt, Stream: a.stream, Data: string(sent), Seq: a.seq, Writer: a.link.writer}
 	a.link.rpc("job-info.stream-append", flux.NodeAny, req, func(_ *flux.Message, err error) {
 		if err != nil {
 			a.failed(err)

@@ -25,6 +25,7 @@ type brokerLink struct {
 	*loop
 	uri       string
 	reconnect bool
+	writer    int    // the shell's rank
 	service   string // name offered to other shells, "" before offer
 	prefix    string // of the events subscribed to
 	onRequest func(*flux.Message)

@@ -99,7 +99,13 @@ func (v *service) topic(method string) string { return v.name + "." + method }
 
 // tell sends a request without answer to the shell of a rank.
 func (s *Shell) tell(rank int, method string, req any) {
-	if err := s.link.notify(s.service.topic(method), s.plan.nodes[rank].rank, req); err != nil {
+	var err error
+	if s.link.reconnect {
+		err = s.courier.tell(rank, method, req)
+	} else {
+		err = s.link.notify(s.service.topic(method), s.plan.nodes[rank].rank, req)
+	}
+	if err != nil {
 		s.log.errorf("", "%s to shell %d: %s", method, rank, flux.ErrorText(err))
 	}
 }

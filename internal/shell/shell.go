@@ -35,6 +35,7 @@ type Shell struct {
 	output  *output
 	lua     *luaRC
 	service service
+	courier courier
 	events  events
 
 	seat   *seat
@@ -55,7 +56,7 @@ type Options struct {
 
 func newShell(o Options, p *seat) *Shell {
 	s := &Shell{loop: newLoop(), seat: p, log: &logger{stderr: o.Stderr, level: sevNotice}}
-	s.service.s, s.events.s = s, s
+	s.service.s, s.courier.s, s.events.s = s, s, s
 	return s
 }
 
@@ -104,7 +105,7 @@ func (s *Shell) connect(o Options) error {
 	if s.plan, err = makePlan(s.job.r, s.job.jobspec, s.job.BrokerRank); err != nil {
 		return err
 	}
-	s.log.rank = s.plan.self
+	s.log.rank, k.writer = s.plan.self, s.plan.self
 	if s.hostname, err = os.Hostname(); err != nil {
 		return err
 	}
@@ -115,6 +116,7 @@ func (s *Shell) connect(o Options) error {
 // initialize does what comes before the first task of any shell.
 func (s *Shell) initialize() error {
 	ready := s.service.offer()
+	s.courier.init()
 	s.output = &output{s: s}
 	s.log.sink = s.output.log
 	if err := s.setVerbose(); err != nil {

@@ -210,6 +210,9 @@ func (s *instance) follow() {
 		if err == nil {
 			err = config.Update(conf, string(m.JSON()))
 		}
+		if s.synced && message.Errno(err) == syscall.EHOSTUNREACH {
+			return // the broker ends without its parent, which others tell of
+		}
 		if err != nil {
 			s.h.Log().Log(context.Background(), service.LevelCrit, fmt.Sprintf("parent update: %v", err))
 			s.sync("sync-fail")

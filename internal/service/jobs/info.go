@@ -184,12 +184,16 @@ func (s *jobs) streamAppend(c *service.Call, req *rpc.JobStreamAppend) {
 	}
 	r := s.records[req.ID]
 	if req.Seq != 0 {
-		if req.Seq <= r.seqs[req.Stream] { // sent again: the answer was lost
+		count := req.Stream // no stream has a space in its name
+		if req.Writer != 0 {
+			count += " " + strconv.Itoa(req.Writer)
+		}
+		if req.Seq <= r.seqs[count] { // sent again: the answer was lost
 			s.reply(c, nil)
 			return
 		}
-		r.noteSeq(req.Stream, req.Seq)
-		s.batch.SetField(uint64(req.ID), seqField+req.Stream, strconv.AppendUint(nil, req.Seq, 10))
+		r.noteSeq(count, req.Seq)
+		s.batch.SetField(uint64(req.ID), seqField+count, strconv.AppendUint(nil, req.Seq, 10))
 	}
 	data := []byte(req.Data)
 	s.batch.AppendStream(uint64(req.ID), req.Stream, data)
@@ -201,23 +205,23 @@ func (s *jobs) streamAppend(c *service.Call, req *rpc.JobStreamAppend) {
 	s.reply(c, nil)
 }
 
-// seqField, before a stream's name, is the field of an active job that has the
-// number of the last request for that stream.
+// seqField, before a stream's name and the writer's number, is the field of an
+// active job that has the number of that writer's last request for the stream.
 const seqField = "seq:"
 
-func (r *record) noteSeq(stream string, seq uint64) {
+func (r *record) noteSeq(count string, seq uint64) {
 	if r.seqs == nil {
 		r.seqs = map[string]uint64{}
 	}
-	r.seqs[stream] = seq
+	r.seqs[count] = seq
 }
 
 // restoreSeqs reads the numbers back from the fields of an active job.
 func (r *record) restoreSeqs(fields map[string][]byte) {
 	for name, b := range fields {
-		if stream, ok := strings.CutPrefix(name, seqField); ok {
+		if count, ok := strings.CutPrefix(name, seqField); ok {
 			if n, err := strconv.ParseUint(string(b), 10, 64); err == nil {
-				r.noteSeq(stream, n)
+				r.noteSeq(count, n)
 			}
 		}
 	}

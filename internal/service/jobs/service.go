@@ -103,7 +103,7 @@ type record struct {
 	namespace bool              // it has a guest namespace
 	stored    bool              // its PutJob is in a batch
 	counted   job.State         // the state it is counted in
-	seqs      map[string]uint64 // of the last request for a stream, by stream
+	seqs      map[string]uint64 // of the last request for a stream, by stream and writer
 }
 
 func open(h service.Host, args []string) (any, error) {
