@@ -30,9 +30,11 @@ type AgentLaunch struct {
 
 // AgentEvent answers job-agent.launch: type is started (with pid), log (what
 // the shell itself printed) or exited (with the wait status), which is the last.
+// Found says that the shell was there before it was asked for.
 type AgentEvent struct {
 	Type   string `json:"type"`
 	Pid    int    `json:"pid,omitzero"`
+	Found  bool   `json:"found,omitzero"`
 	Status int    `json:"status,omitzero"`
 	Stream string `json:"stream,omitzero"`
 	Data   string `json:"data,omitzero"`

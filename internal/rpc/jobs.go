@@ -278,7 +278,8 @@ type ExecHello struct {
 
 // ExecStart is SERVICE.start (RFC 32). It is sent without a matchtag and
 // answered by ExecResponses. Attempt and Term let a node refuse what an
-// earlier attempt or leader asked for.
+// earlier attempt or leader asked for. Ending says that the job has an exception
+// of severity zero, of which an earlier service may have been told, or not.
 type ExecStart struct {
 	ID       jobid.ID         `json:"id"`
 	UserID   uint32           `json:"userid"`
@@ -287,6 +288,7 @@ type ExecStart struct {
 	Reattach bool             `json:"reattach"`
 	Attempt  int              `json:"attempt,omitzero"`
 	J        string           `json:"J,omitzero"`
+	Ending   bool             `json:"ending,omitzero"`
 }
 
 // ExecResponse answers SERVICE.start: type is start, reattached, release,

@@ -58,10 +58,18 @@ type ShellExit struct {
 }
 
 // ShellBarrier is job-exec.shell-barrier: it is answered when all shells of
-// the job have sent it. Rank is the broker's.
+// the job have sent it. Rank is the broker's. Seq counts the job's barriers from
+// 1, so that one may be asked for again by a shell that lost the answer.
 type ShellBarrier struct {
 	ID   jobid.ID `json:"id"`
 	Rank uint32   `json:"rank"`
+	Seq  int      `json:"seq"`
+}
+
+// ShellPassed answers UID-shell-ID.barriers: how many barriers that shell has
+// passed.
+type ShellPassed struct {
+	Passed int `json:"passed"`
 }
 
 // ShellTask is what is told of a task: the shell's doom, and the context of
@@ -102,6 +110,15 @@ type ShellWord struct {
 // ShellCredit is the shell's write-getcredit: leave for as many more writes.
 type ShellCredit struct {
 	Credits int `json:"credits"`
+}
+
+// ShellExchange is the shell's pmi-exchange: the keys that the shells below
+// have for the others, in the job's exchange number Seq. It is answered with
+// those of all.
+type ShellExchange struct {
+	ShellRank int               `json:"shell_rank"`
+	Seq       int               `json:"seq"`
+	Keys      map[string]string `json:"keys"`
 }
 
 // ShellRank is the shell's tasks-complete.

@@ -27,6 +27,7 @@ type outbox struct {
 	words []rpc.ShellWord
 	first int // the number of words[0]
 	busy  bool
+	lost  bool // the receiver is: nothing is kept for it
 	// missing is since when the receiver has not been found on its broker.
 	missing time.Time
 }
@@ -36,7 +37,7 @@ const (
 	courierHold  = "courier"
 	// courierPatience is how long a shell may be missing whose broker is there:
 	// it looks for a broker that has returned every reconnectMost.
-	courierPatience = 4 * reconnectMost
+	courierPatience = 20 * reconnectMost
 )
 
 func (c *courier) init() {
@@ -50,15 +51,34 @@ func (c *courier) tell(rank int, method string, req any) error {
 	if err != nil {
 		return err
 	}
-	b := c.boxes[rank]
-	if b == nil {
-		b = &outbox{first: 1}
-		c.boxes[rank] = b
+	b := c.box(rank)
+	if b.lost {
+		return nil
 	}
 	c.s.link.hold(courierHold)
 	b.words = append(b.words, rpc.ShellWord{Method: method, Data: jsontext.Value(raw)})
 	c.send(rank, b)
 	return nil
+}
+
+func (c *courier) box(rank int) *outbox {
+	b := c.boxes[rank]
+	if b == nil {
+		b = &outbox{first: 1}
+		c.boxes[rank] = b
+	}
+	return b
+}
+
+// shellLost drops what a shell was to be told that is gone for good: it would be
+// tried for ever.
+func (c *courier) shellLost(rank int) {
+	b := c.box(rank)
+	b.lost = true
+	for range b.words {
+		c.s.link.release(courierHold)
+	}
+	b.words = nil
 }
 
 func (c *courier) send(rank int, b *outbox) {
@@ -70,6 +90,9 @@ func (c *courier) send(rank int, b *outbox) {
 	req := rpc.ShellTold{From: c.s.plan.self, First: b.first, Words: b.words[:n:n]}
 	c.s.ask(rank, "told", req, func(_ *flux.Message, err error) {
 		b.busy = false
+		if b.lost {
+			return
+		}
 		if err != nil && c.missing(rank, b, err) {
 			return
 		}

@@ -28,6 +28,7 @@ func (e *exceptions) take(m *flux.Message, req *rpc.ShellException) error {
 		if req.ShellRank < 0 || req.ShellRank >= e.s.plan.size() {
 			return message.Errorf(syscall.EINVAL, "there is no shell %d", req.ShellRank)
 		}
+		e.s.courier.shellLost(req.ShellRank)
 		all(e.s, func(p loser) { p.shellLost(req.ShellRank) })
 	}
 	e.s.link.respond(m, nil)

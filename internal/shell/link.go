@@ -14,7 +14,7 @@ import (
 // Waits between attempts to find the broker again.
 const (
 	reconnectFirst = 100 * time.Millisecond
-	reconnectMost  = 5 * time.Second
+	reconnectMost  = time.Second
 )
 
 // brokerLink is all of the shell's traffic with its broker. It may be told to
@@ -240,6 +240,10 @@ func (k *brokerLink) search() {
 		if err != nil {
 			continue
 		}
+		// What is asked as soon as the service is there is answered here.
+		k.mu.Lock()
+		k.client = c
+		k.mu.Unlock()
 		if k.service != "" && k.present(c) != nil {
 			c.Close()
 			continue

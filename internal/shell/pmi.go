@@ -14,6 +14,7 @@ import (
 	"goflux/internal/install"
 	"goflux/internal/message"
 	"goflux/internal/pmi"
+	"goflux/internal/rpc"
 	"goflux/taskmap"
 )
 
@@ -160,17 +161,20 @@ func (p *pmiServer) broken(err error) {
 func (p *pmiServer) shellLost(int) { p.exchange.fail(syscall.EHOSTUNREACH) }
 
 // exchange gathers keys up a tree of the shells to the leader, and hands all
-// of them down again. One is under way at a time.
+// of them down again. One is under way at a time. They are counted, so that a
+// child that lost the answer can ask again.
 type exchange struct {
 	s        *Shell
 	parent   int // −1 for the leader
 	children int
 
+	seq     int  // of the one under way, or the next
 	local   bool // this shell's tasks are in the barrier
 	asked   bool // what has been gathered is on its way up
 	keys    map[string]string
-	waiting []*flux.Message // requests of the children
+	waiting map[int]*flux.Message // requests of the children
 	done    func(map[string]string, error)
+	last    map[string]string // what came of the one before
 }
 
 func (x *exchange) open(k int) {
@@ -184,7 +188,8 @@ func (x *exchange) open(k int) {
 	}
 	first := rank*k + 1
 	x.children = max(0, min(first+k, size)-first)
-	x.keys = map[string]string{}
+	x.seq = 1
+	x.reset()
 	x.s.service.handle("pmi-exchange", handler(x.s, x.child))
 }
 
@@ -195,12 +200,16 @@ func (x *exchange) begin(puts map[string]string, done func(map[string]string, er
 }
 
 // child serves pmi-exchange: the keys of a shell below, answered with all.
-func (x *exchange) child(m *flux.Message, puts *map[string]string) error {
-	if len(x.waiting) == x.children {
+func (x *exchange) child(m *flux.Message, req *rpc.ShellExchange) error {
+	if req.Seq == x.seq-1 && x.last != nil {
+		x.s.link.respond(m, x.last)
+		return nil
+	}
+	if req.Seq != x.seq || len(x.waiting) == x.children && x.waiting[req.ShellRank] == nil {
 		return message.Errorf(syscall.EINPROGRESS, "pmi-exchange received too many child requests")
 	}
-	x.waiting = append(x.waiting, m)
-	x.gather(*puts)
+	x.waiting[req.ShellRank] = m
+	x.gather(req.Keys)
 	return nil
 }
 
@@ -216,7 +225,8 @@ func (x *exchange) gather(puts map[string]string) {
 		return
 	}
 	x.asked = true
-	x.s.ask(x.parent, "pmi-exchange", x.keys, func(m *flux.Message, err error) {
+	req := rpc.ShellExchange{ShellRank: x.s.plan.self, Seq: x.seq, Keys: x.keys}
+	x.s.ask(x.parent, "pmi-exchange", req, func(m *flux.Message, err error) {
 		all := map[string]string{}
 		if err == nil {
 			err = m.Decode(&all)
@@ -231,6 +241,10 @@ func (x *exchange) gather(puts map[string]string) {
 }
 
 func (x *exchange) finish(all map[string]string) {
+	if x.s.link.reconnect {
+		x.last = all
+	}
+	x.seq++
 	waiting, done := x.reset()
 	for _, m := range waiting {
 		x.s.link.respond(m, all)
@@ -240,6 +254,8 @@ func (x *exchange) finish(all map[string]string) {
 
 // fail ends the exchange that is under way, if one is.
 func (x *exchange) fail(err error) {
+	x.last = nil
+	x.seq++
 	waiting, done := x.reset()
 	for _, m := range waiting {
 		x.s.link.fail(m, err)
@@ -249,8 +265,8 @@ func (x *exchange) fail(err error) {
 	}
 }
 
-func (x *exchange) reset() ([]*flux.Message, func(map[string]string, error)) {
+func (x *exchange) reset() (map[int]*flux.Message, func(map[string]string, error)) {
 	waiting, done := x.waiting, x.done
-	x.local, x.asked, x.waiting, x.done, x.keys = false, false, nil, nil, map[string]string{}
+	x.local, x.asked, x.waiting, x.done, x.keys = false, false, map[int]*flux.Message{}, nil, map[string]string{}
 	return waiting, done
 }

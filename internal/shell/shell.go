@@ -39,6 +39,7 @@ type Shell struct {
 	events  events
 
 	seat   *seat
+	passed int  // barriers
 	rc     int  // exit code, at least
 	raised bool // an exception has been raised: one is enough
 	dead   bool // the broker is lost: nothing is waited for
@@ -222,8 +223,9 @@ func (s *Shell) barrier() {
 	if s.plan.size() == 1 {
 		return
 	}
+	s.service.handle("barriers", func(m *flux.Message) { s.link.respond(m, rpc.ShellPassed{Passed: s.passed}) })
 	ready := make(chan error, 1)
-	s.link.rpc("job-exec.shell-barrier", flux.NodeAny, rpc.ShellBarrier{ID: s.job.ID, Rank: s.job.BrokerRank},
+	s.link.rpc("job-exec.shell-barrier", flux.NodeAny, rpc.ShellBarrier{ID: s.job.ID, Rank: s.job.BrokerRank, Seq: s.passed + 1},
 		func(_ *flux.Message, err error) { ready <- err })
 	if err := s.wait(ready); err != nil {
 		// EIO says that the barrier has failed, of which the execution
@@ -234,6 +236,7 @@ func (s *Shell) barrier() {
 		s.killTasks(syscall.SIGKILL)
 		panic(fatal{1, "barrier"})
 	}
+	s.passed++
 }
 
 // must ends the job when there is an error.
@@ -290,7 +293,7 @@ func (s *Shell) cleanUp() {
 		late := false
 		s.after(partingTime, func() { late = true })
 		s.loop.run(func() bool {
-			return late || s.holds["raise"]+s.holds["output.append"]+s.holds["exec.append"]+s.holds["input.append"] == 0
+			return late || s.holds["raise"]+s.holds[courierHold]+s.holds["output.append"]+s.holds["exec.append"]+s.holds["input.append"] == 0
 		})
 	}
 	all(s, stopper.stop)

@@ -97,7 +97,7 @@ func (a *agent) launch(c *service.Call, req *rpc.AgentLaunch) {
 	// the same launch: no job runs twice in one attempt.
 	if s := a.shells[req.ID]; s != nil && req.Attempt <= s.attempt {
 		s.call = c
-		c.Respond(rpc.AgentEvent{Type: "started", Pid: s.pid})
+		c.Respond(rpc.AgentEvent{Type: "started", Pid: s.pid, Found: true})
 		if s.over {
 			a.exited(s, s.status)
 		}

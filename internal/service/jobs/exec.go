@@ -44,7 +44,7 @@ func (s *jobs) startExec(j *job.Job, reattach bool) {
 		Topic: s.exec.service + ".start", NodeID: message.NodeAny, NoMatchtag: true, Flags: message.FlagStreaming,
 		Payload: &rpc.ExecStart{
 			ID: j.ID, UserID: j.UserID, Jobspec: j.Jobspec, R: j.CurrentR(),
-			Reattach: reattach, Attempt: j.Attempt, J: j.J,
+			Reattach: reattach, Attempt: j.Attempt, J: j.J, Ending: j.State == job.Cleanup,
 		},
 	}, nil)
 }

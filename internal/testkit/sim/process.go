@@ -148,7 +148,7 @@ func (p *processes) enterBarrier(b *broker, x *process) {
 	p.w.note("barrier", p.n.rank, x.info.ID)
 	x.asking = true
 	x.client = b.newClient()
-	req := rpc.ShellBarrier{ID: x.info.ID, Rank: p.n.rank}
+	req := rpc.ShellBarrier{ID: x.info.ID, Rank: p.n.rank, Seq: 1}
 	call := x.client.request("job-exec.shell-barrier", req, 0, func(m *message.Message) {
 		p.w.note("barrier over", p.n.rank, x.info.ID, m.Err())
 		x.asking = false

@@ -103,6 +103,7 @@ type finalJob struct {
 	state    string
 	eventlog string
 	output   string
+	exec     string
 	r        string
 }
 
@@ -144,7 +145,7 @@ func (s *soak) settle(ctx context.Context, v *Verdict) (map[string][]finalJob, e
 			return nil, fmt.Errorf("reading event log of job %s: %w", j.ID, err)
 		}
 		f.eventlog = docs["eventlog"]
-		for key, to := range map[string]*string{"guest.output": &f.output, "R": &f.r} {
+		for key, to := range map[string]*string{"guest.output": &f.output, "guest.exec.eventlog": &f.exec, "R": &f.r} {
 			if docs, err := lookup(ctx, c.client, j.ID, key); err == nil { // a job that did not start has none
 				*to = docs[key]
 			}
@@ -247,7 +248,7 @@ func (s *soak) write(end map[string][]finalJob) error {
 	var b bytes.Buffer
 	for _, name := range slices.Sorted(maps.Keys(end)) {
 		for _, j := range end[name] {
-			fmt.Fprintf(&b, "== %s %s %s\n%s%s", name, j.id.F58ASCII(), j.state, j.eventlog, j.output)
+			fmt.Fprintf(&b, "== %s %s %s\n%s%s%s", name, j.id.F58ASCII(), j.state, j.eventlog, j.exec, j.output)
 		}
 	}
 	return os.WriteFile(filepath.Join(s.opt.Dir, "jobs"), b.Bytes(), 0o600)
