@@ -24,12 +24,27 @@ type document struct {
 }
 
 type execution struct {
-	RLite      []liteEntry       `json:"R_lite"`
+	RLite      liteEntries       `json:"R_lite"`
 	StartTime  float64           `json:"starttime"`
 	Expiration float64           `json:"expiration"`
 	NSlots     int               `json:"nslots"`
 	Nodelist   *[]string         `json:"nodelist"`
 	Properties map[string]string `json:"properties"`
+}
+
+// liteEntries is R_lite: an array, or, as scripts write it when there is
+// nothing in it, an empty object.
+type liteEntries []liteEntry
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *liteEntries) UnmarshalJSON(b []byte) error {
+	if v := jsontext.Value(b); v.Kind() == '{' {
+		if err := v.Compact(); err == nil && string(v) == "{}" {
+			*l = liteEntries{}
+			return nil
+		}
+	}
+	return json.Unmarshal(b, (*[]liteEntry)(l))
 }
 
 type liteEntry struct {

@@ -135,3 +135,16 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestEmptyObject: no resources may also be written as an empty object.
+func TestEmptyObject(t *testing.T) {
+	r := mustParse(t, `{"version":1,"execution":{"R_lite": { } }}`)
+	if r.NNodes() != 0 {
+		t.Errorf("%d nodes in nothing", r.NNodes())
+	}
+	for _, bad := range []string{`{"rank":"0"}`, `"x"`, `{`} {
+		if _, err := Parse([]byte(`{"version":1,"execution":{"R_lite":` + bad + `}}`)); err == nil {
+			t.Errorf("R_lite %s is taken", bad)
+		}
+	}
+}

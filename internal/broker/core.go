@@ -17,12 +17,14 @@ type coreService struct {
 	b     *Broker
 	h     service.Host
 	dmesg service.Streams[struct{}]
+
+	heaptrace heaptrace
 }
 
 func (b *Broker) startCore() {
 	reg := &service.Registration{
 		Name:    "broker",
-		Aliases: []string{"attr", "event", "service", "log", "module"},
+		Aliases: []string{"attr", "event", "service", "log", "module", "heaptrace"},
 		Builtin: true,
 		Methods: coreMethods,
 		New: func(h service.Host, _ []string) (any, error) {
@@ -48,6 +50,9 @@ var coreMethods = []service.Method{
 	service.Unary("broker.setenv", service.Owner, (*coreService).setenv),
 	service.Unary("broker.conf-builtin", service.Guests, (*coreService).confBuiltin),
 	service.Deferred("broker.runtime-stats", service.Owner, (*coreService).runtimeStats),
+	service.Unary("heaptrace.start", service.Owner, (*coreService).heaptraceStart),
+	service.Deferred("heaptrace.dump", service.Owner, (*coreService).heaptraceDump),
+	service.Raw("heaptrace.stop", service.Owner, (*coreService).heaptraceStop),
 	service.Deferred("service.add", service.Guests, (*coreService).serviceAdd),
 	service.Deferred("service.remove", service.Guests, (*coreService).serviceRemove),
 	service.Raw("log.append", service.Owner, (*coreService).logAppend),

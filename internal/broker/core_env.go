@@ -14,6 +14,9 @@ import (
 )
 
 func (s *coreService) getenv(_ *service.Call, req *rpc.EnvNames) (any, error) {
+	if req.Names == nil {
+		return nil, message.Errorf(syscall.EPROTO, "Protocol error: no names")
+	}
 	env := map[string]string{}
 	for _, name := range req.Names {
 		if v, ok := os.LookupEnv(name); ok {
@@ -26,9 +29,12 @@ func (s *coreService) getenv(_ *service.Call, req *rpc.EnvNames) (any, error) {
 // setenv changes the environment of what the broker starts from now on; a null
 // unsets. All is checked before anything is changed.
 func (s *coreService) setenv(_ *service.Call, req *rpc.EnvSet) (any, error) {
+	if req.Env == nil {
+		return nil, message.Errorf(syscall.EPROTO, "Protocol error: no env")
+	}
 	for name := range req.Env {
 		if name == "" || strings.Contains(name, "=") {
-			return nil, message.Errorf(syscall.EPROTO, "%q is not the name of a variable", name)
+			return nil, message.Errorf(syscall.EPROTO, "Protocol error: %q is not the name of a variable", name)
 		}
 	}
 	for name, v := range req.Env {

@@ -55,6 +55,11 @@ func commandEnvironment(in installPaths, getenv func(string) string, python bool
 		{"MANPATH", manPath(in.man, getenv("MANPATH"))},
 		{"PATH", searchPath(in.bin, getenv("PATH"))},
 	}
+	for _, name := range [...]string{"FLUX_RC_EXTRA", "FLUX_SHELL_RC_PATH"} {
+		if path := getenv(name); path != "" {
+			vars = append(vars, environVariable{name, joinPaths(":", path)})
+		}
+	}
 	first := getenv("FLUX_PYTHONPATH_PREPEND")
 	switch {
 	case python:

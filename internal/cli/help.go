@@ -5,6 +5,7 @@ package cli
 import (
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -29,9 +30,9 @@ func newHelp(a *app) *cobra.Command {
 
 // showManual becomes man(1) when that has a page for the command.
 func (a *app) showManual(name string) error {
-	page := "flux-" + name
-	if name == "flux" {
-		page = name
+	page := name
+	if !strings.HasPrefix(name, "flux") { // the others are pages as they stand: flux_open, flux-config-exec
+		page = "flux-" + name
 	}
 	if man, err := exec.LookPath("man"); err == nil {
 		if c, ours := lookup(name); !ours || exec.Command(man, "-w", page).Run() == nil {

@@ -84,6 +84,8 @@ func commandTable() []command {
 		{"R", unlisted, cStyle, "read, write and transform R version 1 objects", newR},
 		{"completion", unlisted, cStyle, "print a shell's completion script", newCompletion},
 		{"env", other, cStyle, "print the environment of commands, or run one in it", newEnv},
+		{"fortune", unlisted, pyStyle, "have Flux speak", newFortune},
+		{"heaptrace", unlisted, cStyle, "write profiles of the broker's memory", newHeaptrace},
 		{"help", unlisted, cStyle, "show a command's manual page", newHelp},
 		{"python", unlisted, cStyle, "run Python with Flux's modules in reach", newPython},
 		{"version", other, cStyle, "show the versions of commands and broker", newVersion},

@@ -186,5 +186,11 @@ func printSummary(w io.Writer) {
 			}
 		}
 	}
+	for _, s := range installedHelp() {
+		fmt.Fprintf(w, "\n%s\n", s.Description)
+		for _, c := range s.Commands {
+			fmt.Fprintf(w, "   %-18s %s\n", c.Name, c.Description)
+		}
+	}
 	fmt.Fprintln(w, "\nSee 'flux help COMMAND' or 'flux COMMAND --help'.")
 }

@@ -18,7 +18,8 @@ func newVersion(a *app) *cobra.Command {
 		Short: "show the versions of commands and broker",
 		Args:  a.operands(0, 0),
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintf(a.out, "commands:    \t\t%s\n", install.CoreVersion)
+			// The library is part of the commands; scripts look for its line.
+			fmt.Fprintf(a.out, "commands:    \t\t%[1]s\nlibflux-core:\t\t%[1]s\n", install.CoreVersion)
 			if uri := os.Getenv("FLUX_URI"); uri != "" {
 				h, err := a.open()
 				if err != nil {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 
@@ -19,9 +20,11 @@ import (
 var coprocessors = map[string]string{"CUDA": "nvidia", "NVML": "nvidia", "OpenCL": "", "RSMI": "amdgpu"}
 
 // ParseXML reads a topology in hwloc's XML form, versions 1 and 2. A device
-// that several libraries tell of counts once, as often as the first of them does.
+// that several libraries tell of counts once, as often as the first of them does;
+// with FLUX_HWLOC_GPU_NO_DEDUP in the environment, as often as any of them does
+// (flux-environment(7)).
 func ParseXML(b []byte) (*Machine, error) {
-	p := &xmlParser{m: &Machine{}, backends: map[string]string{}}
+	p := &xmlParser{m: &Machine{}, backends: map[string]string{}, all: os.Getenv("FLUX_HWLOC_GPU_NO_DEDUP") != ""}
 	d := xml.NewDecoder(bytes.NewReader(b))
 	d.Strict = true
 	for {
@@ -61,6 +64,7 @@ type xmlParser struct {
 	m        *Machine
 	stack    []object
 	backends map[string]string // by PCI address: the library that counts
+	all      bool              // whether all libraries count
 }
 
 func (p *xmlParser) start(e xml.StartElement) error {
@@ -136,7 +140,7 @@ func (p *xmlParser) gpu(library string) {
 			g.Class, g.IDs, _ = strings.Cut(up.attr["pci_type"], " ")
 		}
 	}
-	if first := p.backends[g.Address]; g.Address != "" && first != "" && first != library {
+	if first := p.backends[g.Address]; !p.all && g.Address != "" && first != "" && first != library {
 		return
 	}
 	p.backends[g.Address] = library
