@@ -22,12 +22,15 @@ const (
 
 // retry makes a request once more that failed because the way to the leader or
 // to another node is cut, or the leader is starting: the broker here stays, and
-// so does the job. It is false when the failure is an answer.
+// so does the job. It is false when the failure is an answer. A full disk on the
+// leader is none: what the job has to say waits until there is room.
 func (k *brokerLink) retry(r *call, err error) bool {
-	if !k.reconnect {
+	num := message.Errno(err)
+	if !k.reconnect && num != syscall.ENOSPC {
 		return false
 	}
-	switch message.Errno(err) {
+	switch num {
+	case syscall.ENOSPC:
 	case syscall.EHOSTUNREACH: // whoever is away for too long ends the job
 	case syscall.ENOSYS, syscall.EAGAIN:
 		if r.missing.IsZero() {

@@ -172,6 +172,15 @@ func (s *Store) Room() error {
 	return s.reserve.room()
 }
 
+// ContentRoom is nil when there is room on the disk for users' content, such as
+// a job's output. ENOSPC when it is all needed elsewhere. It does not block.
+func (s *Store) ContentRoom() error {
+	if s.reserve == nil {
+		return nil
+	}
+	return s.reserve.content()
+}
+
 // refuseContent fails what a full disk has no room for, and returns the rest.
 func (s *Store) refuseContent(group []commit) []commit {
 	if s.reserve == nil {

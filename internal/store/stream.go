@@ -191,6 +191,19 @@ func (s *Store) ReadStream(id uint64, name string, offset int64, max int) (data 
 	return data, size, nil
 }
 
+// StreamSize is how many bytes a stream of an active job has, 0 when there is no
+// such stream. It does not block.
+func (s *Store) StreamSize(id uint64, name string) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	j := s.active[id]
+	if j == nil {
+		return 0
+	}
+	l := j.streams[name]
+	return l.end() - l.start
+}
+
 func (s *Store) streamTail(id uint64, name string) (tail, bool, error) {
 	s.mu.Lock()
 	if j := s.active[id]; j != nil {

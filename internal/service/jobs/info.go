@@ -177,6 +177,8 @@ func (s *jobs) streamAppend(c *service.Call, req *rpc.JobStreamAppend) {
 		err = message.Errorf(syscall.EINVAL, "%q is not a stream", req.Stream)
 	case !strings.HasSuffix(req.Data, "\n"):
 		err = message.Errorf(syscall.EINVAL, "stream data must end with a newline")
+	default:
+		err = s.store.ContentRoom() // the shell waits, and so do its tasks
 	}
 	if err != nil {
 		c.Fail(err)
@@ -195,7 +197,11 @@ func (s *jobs) streamAppend(c *service.Call, req *rpc.JobStreamAppend) {
 		r.noteSeq(count, req.Seq)
 		s.batch.SetField(uint64(req.ID), seqField+count, strconv.AppendUint(nil, req.Seq, 10))
 	}
-	data := []byte(req.Data)
+	data := s.bounded(req.ID, req.Stream, []byte(req.Data))
+	if data == nil {
+		s.reply(c, nil)
+		return
+	}
 	s.batch.AppendStream(uint64(req.ID), req.Stream, data)
 	path := "guest." + req.Stream
 	if req.Stream == "exec" {
@@ -203,6 +209,33 @@ func (s *jobs) streamAppend(c *service.Call, req *rpc.JobStreamAppend) {
 	}
 	s.after(func() { s.watch.event(req.ID, path, data) })
 	s.reply(c, nil)
+}
+
+// streamLimit bounds a stream of a job, in bytes, but for what is under way when
+// it is reached. The shell keeps to a limit of its own (output.limit: 1 GiB of
+// standard output and as much of standard error); this one is for what a job's
+// owner appends without the shell. A variable for tests.
+var streamLimit int64 = 4 << 30
+
+// bounded is what of data is to be appended: nothing where the limit has been
+// reached, and where that happens now, a log entry behind it that says so
+// (RFC 24).
+func (s *jobs) bounded(id jobid.ID, stream string, data []byte) []byte {
+	size := s.store.StreamSize(uint64(id), stream)
+	if size >= streamLimit {
+		return nil
+	}
+	if size+int64(len(data)) < streamLimit {
+		return data
+	}
+	e, err := eventlog.New(s.now(), "log", map[string]any{
+		"rank": 0, "level": 3, "component": "job-info",
+		"message": fmt.Sprintf("%s is truncated here: it has reached the limit of %d bytes", stream, streamLimit),
+	})
+	if err != nil {
+		return data
+	}
+	return e.Append(data)
 }
 
 // seqField, before a stream's name and the writer's number, is the field of an
