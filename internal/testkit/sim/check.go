@@ -24,7 +24,8 @@ type checker struct {
 	held   map[unit]jobid.ID  // by the event logs
 	starts map[attempt]string // what became of the shells that were started
 	acked  []promise
-	ended  int // jobs
+	output map[voice]int // lines that were acknowledged
+	ended  int           // jobs
 	client *client
 	synced bool // the history has been shown
 }
@@ -43,7 +44,7 @@ type promise struct {
 }
 
 func newChecker(w *world) *checker {
-	return &checker{w: w, logs: map[jobid.ID]*joblog{}, held: map[unit]jobid.ID{}, starts: map[attempt]string{}}
+	return &checker{w: w, logs: map[jobid.ID]*joblog{}, held: map[unit]jobid.ID{}, starts: map[attempt]string{}, output: map[voice]int{}}
 }
 
 // units are the cores and GPUs of R, those of one rank or all.
@@ -257,6 +258,7 @@ func (c *checker) kept() {
 // runs, nobody waits.
 func (c *checker) rest() {
 	c.kept()
+	c.heard()
 	for _, id := range c.ids {
 		if l := c.logs[id]; l.clean != 1 {
 			c.w.fail("job %s has %d ends\n%s", id, l.clean, l)

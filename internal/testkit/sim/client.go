@@ -42,10 +42,15 @@ func (b *broker) newClient() *client {
 // request sends a request as the instance's owner. fn is called with every
 // answer.
 func (c *client) request(topic string, payload any, flags message.Flags, fn func(*message.Message)) *pendingCall {
+	return c.requestTo(message.NodeAny, topic, payload, flags, fn)
+}
+
+// requestTo is request to the services of one rank.
+func (c *client) requestTo(rank uint32, topic string, payload any, flags message.Flags, fn func(*message.Message)) *pendingCall {
 	c.tag++
 	p := &pendingCall{c: c, tag: c.tag, topic: topic, flags: flags, since: c.b.w.now, fn: fn}
 	c.open = append(c.open, p)
-	m := message.NewRequest(topic, message.NodeAny, payload)
+	m := message.NewRequest(topic, rank, payload)
 	m.Flags |= flags
 	m.Cred = ownerCred
 	m.Matchtag = p.tag

@@ -63,6 +63,7 @@ type plan struct {
 	Status   int     `json:"status"`   // its wait status
 	Deaf     bool    `json:"deaf"`     // to SIGTERM
 	Barrier  bool    `json:"barrier"`  // its shells wait for each other
+	Lines    int     `json:"lines"`    // each shell prints
 }
 
 // planAttr is the attribute of a jobspec with the plan.
@@ -176,8 +177,11 @@ func (p *processes) enterBarrier(b *broker, x *process) {
 	}
 }
 
+// work is a shell's task: it prints, and takes its time.
 func (p *processes) work(x *process) {
-	p.w.after(p.a, time.Duration(x.plan.Duration*float64(time.Second)), func() { p.exit(x, x.plan.Status) })
+	p.w.after(p.a, time.Duration(x.plan.Duration*float64(time.Second)), func() {
+		p.speak(&mouth{x: x, lines: x.plan.Lines, done: func() { p.exit(x, x.plan.Status) }})
+	})
 }
 
 // exit ends a shell, which leaves its record.

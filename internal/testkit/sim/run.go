@@ -172,6 +172,8 @@ func (w *world) live() {
 		w.users = append(w.users, u)
 		u.think()
 	}
+	w.admin = &admin{w: w, a: w.newActor(), nodes: map[uint32]string{}, notes: map[string]string{}, maybe: map[string]string{}, blur: map[uint32]bool{}}
+	w.admin.think()
 	if !w.opt.Calm {
 		w.drills = w.startDrills()
 	}
@@ -196,6 +198,9 @@ func (w *world) live() {
 func (w *world) comeToRest() {
 	limit := w.now + restTime
 	w.run(w.now + 5*time.Minute) // everybody is back
+	if w.failure == nil {
+		w.admin.ask()
+	}
 	for w.failure == nil && !w.atRest() {
 		if w.now > limit {
 			w.fail("no rest %v after the faults: %s", restTime, w.check.active())

@@ -23,6 +23,7 @@ type world struct {
 	check   *checker
 	users   []*user
 	desk    *desk
+	admin   *admin
 	drills  *drills
 	quiet   bool // the faults have ended
 	failure error
