@@ -74,7 +74,7 @@ type dumper struct {
 	content  *kvstree.Content
 	out      *archiveWriter
 	progress *keyProgress
-	inTree   map[string]bool // directories of jobs that are in the tree
+	inTree   map[string]bool // what is kept beside the tree but is in it: directories of jobs
 }
 
 func (d *dumper) run() (err error) {
@@ -89,7 +89,10 @@ func (d *dumper) run() (err error) {
 	if err := d.tree("", root, nil); err != nil {
 		return err
 	}
-	return d.eachJob(d.h, false, d.job)
+	if err := d.eachJob(d.h, false, d.job); err != nil {
+		return err
+	}
+	return d.jobCheckpoint()
 }
 
 // root is the root of what is to be dumped and the time it is from.
@@ -171,6 +174,9 @@ func (d *dumper) node(n kvstree.Node, root bool) error {
 }
 
 func (d *dumper) value(path string, data ...[]byte) error {
+	if path == jobCheckpointPath {
+		d.inTree[path] = true
+	}
 	if err := d.out.file(path, data...); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"goflux/flux"
+	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/sign"
 	"goflux/jobid"
@@ -66,6 +67,29 @@ func jobKey(key string) (id jobid.ID, dir, rest string) {
 		rest = list[parts]
 	}
 	return id, dir, rest
+}
+
+// jobCheckpointPath is where flux-core has what the job manager keeps besides jobs.
+const jobCheckpointPath = "checkpoint/job-manager"
+
+// jobCheckpoint writes that, unless the tree has it.
+func (d *dumper) jobCheckpoint() error {
+	if d.inTree[jobCheckpointPath] {
+		return nil
+	}
+	var resp rpc.ContentJobs
+	err := d.h.RPC(d.ctx, "content.jobs-get", 0, rpc.ContentJobsGet{Of: "manager"}, &resp)
+	switch {
+	case errors.Is(err, syscall.ENOSYS) || err == nil && resp.Manager == nil:
+		return nil
+	case err != nil:
+		return fail("error reading the job manager's checkpoint: %v", err)
+	}
+	b, err := message.Marshal(resp.Manager)
+	if err != nil {
+		return err
+	}
+	return d.value(jobCheckpointPath, b)
 }
 
 // job writes a job as flux-core has it in the KVS (RFC 16).

@@ -11,6 +11,7 @@ import (
 
 	"goflux/flux"
 	"goflux/internal/kvstree"
+	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/jobid"
 	"goflux/treeobj"
@@ -47,9 +48,13 @@ var jobRecords = []string{"J", "R", "eventlog", "jobspec"}
 
 // value takes a job's records and streams. taken is false for all else.
 func (r *jobRestorer) value(ctx context.Context, key []string, data []byte) (taken bool, err error) {
+	path := strings.Join(key, "/")
+	if path == jobCheckpointPath {
+		return true, r.checkpoint(ctx, data)
+	}
 	id, _, rest := jobKey(strings.Join(key, "."))
 	if id == 0 {
-		return false, nil
+		return false, notJob(key)
 	}
 	stream, guest := strings.CutPrefix(rest, "guest.")
 	if guest && stream != "exec.eventlog" && strings.Contains(stream, ".") || !guest && !slices.Contains(jobRecords, rest) {
@@ -63,6 +68,28 @@ func (r *jobRestorer) value(ctx context.Context, key []string, data []byte) (tak
 		return true, nil
 	}
 	return true, r.send(ctx)
+}
+
+// checkpoint hands on what the job manager kept besides jobs.
+func (r *jobRestorer) checkpoint(ctx context.Context, data []byte) error {
+	req := rpc.ContentJobsPut{Jobs: []rpc.ContentJob{}, Manager: &rpc.JobCheckpoint{}}
+	if err := message.Unmarshal(data, req.Manager); err != nil {
+		return fail("%s: %v", jobCheckpointPath, err)
+	}
+	if err := r.h.RPC(ctx, "content.jobs-put", 0, req, nil); err != nil {
+		return fail("error restoring the job manager's checkpoint: %v", err)
+	}
+	return nil
+}
+
+// notJob refuses a record of a job whose directory's name is no job id: it
+// would not be found again.
+func notJob(key []string) error {
+	const parts = 6 // job, four of the id, the record
+	if len(key) == parts && key[0] == "job" && slices.Contains(jobRecords, key[parts-1]) {
+		return fail("%s: not a job id", strings.Join(key[:parts-1], "/"))
+	}
+	return nil
 }
 
 // object takes what else is in a job's guest directory.

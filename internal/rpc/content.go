@@ -99,7 +99,8 @@ type ContentRoots struct {
 
 // ContentJobsGet is content.jobs-get, which the leader answers: what is kept of
 // jobs, a page at a time. Of is "active", "ended", or "put" for those that came
-// by content.jobs-put and have not been taken over. The page begins after the
+// by content.jobs-put and have not been taken over; "manager" asks for what is
+// kept besides jobs. The page begins after the
 // id After.
 type ContentJobsGet struct {
 	Of    string   `json:"of"`
@@ -112,6 +113,8 @@ type ContentJobsGet struct {
 // when there are none left.
 type ContentJobs struct {
 	Jobs []ContentJob `json:"jobs"`
+	// Manager is of "manager" what there is of it.
+	Manager *JobCheckpoint `json:"manager,omitempty"`
 }
 
 // ContentJob is what is kept of a job, as RFC 16 has it in the KVS: Keys are
@@ -129,7 +132,8 @@ type ContentJob struct {
 // ContentJobsPut is content.jobs-put, which the leader answers: keys of jobs
 // that the job services are to take over when they start.
 type ContentJobsPut struct {
-	Jobs []ContentJob `json:"jobs"`
+	Jobs    []ContentJob   `json:"jobs"`
+	Manager *JobCheckpoint `json:"manager,omitempty"`
 }
 
 // ContentMark is content-backing.mark: hashes are blobrefs.

@@ -181,6 +181,8 @@ type KVSVersion struct {
 type KVSView struct {
 	Key   []string
 	Flags int
+	// Checkpoint asks for the job manager's ([JobCheckpoint]) instead.
+	Checkpoint bool
 }
 
 // KVSViewed answers KVSView: an object, a place in the tree where the key

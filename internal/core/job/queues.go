@@ -17,16 +17,16 @@ type Queues struct {
 
 // Queue is one queue: whether it takes jobs, and whether they are scheduled.
 type Queue struct {
-	Name          string `json:"name"`
-	Enabled       bool   `json:"enabled"`
-	DisableReason string `json:"disable_reason,omitzero"`
-	Started       bool   `json:"-"`
-	StopReason    string `json:"stop_reason,omitzero"`
+	Name          string
+	Enabled       bool
+	DisableReason string
+	Started       bool
+	StopReason    string
 	// KeepStarted is Started as it is to be after a restart.
-	KeepStarted bool `json:"started"`
+	KeepStarted bool
 
 	// Parent is the queue that a virtual queue's jobs are scheduled as part of.
-	Parent string `json:"-"`
+	Parent string
 }
 
 // NewQueues returns the anonymous queue, enabled and started.

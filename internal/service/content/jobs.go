@@ -49,13 +49,44 @@ func (s *content) jobsGet(c *service.Call, r *rpc.ContentJobsGet) {
 	}
 	var out rpc.ContentJobs
 	var err error
-	s.h.Go(func(context.Context) { out.Jobs, err = page(st, r) }, func() {
+	s.h.Go(func(context.Context) {
+		if r.Of == "manager" {
+			out.Manager, err = checkpoint(st)
+			return
+		}
+		out.Jobs, err = page(st, r)
+	}, func() {
 		if err != nil {
 			c.Fail(err)
 			return
 		}
 		c.Respond(out)
 	})
+}
+
+// checkpoint is what is kept besides jobs, nil when there is nothing.
+func checkpoint(st *store.Store) (*rpc.JobCheckpoint, error) {
+	meta, err := st.Meta()
+	if err != nil {
+		return nil, err
+	}
+	c := &rpc.JobCheckpoint{Version: rpc.JobCheckpointVersion}
+	if b := meta[store.MetaCheckpoint]; b != nil {
+		return c, message.Unmarshal(b, c)
+	}
+	id, queues := meta[store.MetaMaxJobID], meta[store.MetaQueues]
+	if id == nil && queues == nil {
+		return nil, nil
+	}
+	if id != nil {
+		if c.MaxJobID, err = jobid.Parse(string(id)); err != nil {
+			return nil, err
+		}
+	}
+	if queues != nil {
+		err = message.Unmarshal(queues, &c.Queue)
+	}
+	return c, err
 }
 
 // page reads a page of jobs.
@@ -126,6 +157,14 @@ func (s *content) jobsPut(c *service.Call, r *rpc.ContentJobsPut) {
 		if j.Guest != "" {
 			batch.ImportJob(uint64(j.ID), "guest", []byte(j.Guest))
 		}
+	}
+	if r.Manager != nil {
+		b, err := message.Marshal(r.Manager)
+		if err != nil {
+			c.Fail(err)
+			return
+		}
+		batch.SetMeta(store.MetaCheckpoint, b)
 	}
 	st.Commit(batch, func(err error) {
 		s.h.Post(func() {

@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"goflux/internal/core/job"
+	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
 	"goflux/internal/store"
@@ -30,7 +31,11 @@ func (s *jobs) kvsView(c *service.Call, req *rpc.KVSView) {
 	s.after(func() {
 		var v rpc.KVSViewed
 		var err error
-		v.Object, err = s.viewed(req.Key)
+		if req.Checkpoint {
+			v.Object, err = s.viewCheckpoint()
+		} else {
+			v.Object, err = s.viewed(req.Key)
+		}
 		if len(req.Key) > idParts && req.Key[idParts] == "guest" {
 			s.viewGuest(req.Key, &v)
 		}
@@ -46,6 +51,12 @@ func (s *jobs) kvsView(c *service.Call, req *rpc.KVSView) {
 		}
 		c.Respond(&v)
 	})
+}
+
+// viewCheckpoint is what flux-core has under checkpoint.job-manager.
+func (s *jobs) viewCheckpoint() (treeobj.Object, error) {
+	b, err := message.Marshal(s.checkpoint())
+	return treeobj.Val{Data: b}, err
 }
 
 // viewGuest tells where in the tree a key below guest continues.

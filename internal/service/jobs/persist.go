@@ -9,6 +9,7 @@ import (
 
 	"goflux/internal/core/job"
 	"goflux/internal/message"
+	"goflux/internal/rpc"
 	"goflux/internal/sign"
 	"goflux/internal/store"
 	"goflux/jobid"
@@ -24,19 +25,11 @@ func (s *jobs) restore() error {
 	if err != nil {
 		return err
 	}
-	if b := meta[metaMaxID]; b != nil {
-		n, err := strconv.ParseUint(string(b), 10, 64)
-		if err != nil {
-			return message.Errorf(syscall.EINVAL, "stored job id %q: %v", b, err)
-		}
-		s.maxID = jobid.ID(n)
+	known, err := s.loadCheckpoint(meta)
+	if err != nil {
+		return err
 	}
-	if b := meta[metaQueues]; b != nil {
-		if err := s.loadQueues(b); err != nil {
-			return fmt.Errorf("stored queues: %w", err)
-		}
-	}
-	if s.set.stopOnRestart && s.maxID > 0 {
+	if known && s.set.stopOnRestart {
 		s.m.Queues().StopAll("Automatically stopped due to restart")
 	}
 	rec, err := s.store.Recover()
@@ -78,6 +71,40 @@ func (s *jobs) restore() error {
 	return nil
 }
 
+// loadCheckpoint brings back the largest job id and the queues, or what another
+// instance had of them; known says that this is not the first start.
+func (s *jobs) loadCheckpoint(meta map[string][]byte) (known bool, err error) {
+	var kept rpc.JobCheckpoint
+	if b := meta[store.MetaMaxJobID]; b != nil {
+		n, err := strconv.ParseUint(string(b), 10, 64)
+		if err != nil {
+			return false, message.Errorf(syscall.EINVAL, "stored job id %q: %v", b, err)
+		}
+		kept.MaxJobID = jobid.ID(n)
+	}
+	if b := meta[store.MetaQueues]; b != nil {
+		if err := message.Unmarshal(b, &kept.Queue); err != nil {
+			return false, fmt.Errorf("stored queues: %w", err)
+		}
+	}
+	known = kept.MaxJobID != 0 || kept.Queue != nil
+	s.maxID = kept.MaxJobID
+	s.loadQueues(kept.Queue)
+	if b := meta[store.MetaCheckpoint]; b != nil {
+		var other rpc.JobCheckpoint
+		if err := message.Unmarshal(b, &other); err != nil {
+			return false, fmt.Errorf("checkpoint of another instance: %w", err)
+		}
+		known = true
+		s.maxID = max(s.maxID, other.MaxJobID)
+		s.loadQueues(other.Queue)
+		s.batch.SetMeta(store.MetaMaxJobID, []byte(s.maxID.Dec()))
+		s.batch.SetMeta(store.MetaCheckpoint, nil)
+	}
+	s.saveQueues() // for the next start to know that there was this one
+	return known, nil
+}
+
 // adopt takes an active job of an earlier run into the machine.
 func (s *jobs) adopt(j *job.Job) {
 	s.records[j.ID] = &record{stored: true}
@@ -115,6 +142,9 @@ func revived(id jobid.ID, events []byte, fields map[string][]byte) (*job.Job, er
 	j := &job.Job{ID: id, J: string(fields["J"]), Request: fields["jobspec"], Jobspec: spec, R: fields["R"]}
 	if err := j.Replay(events); err != nil {
 		return nil, err
+	}
+	if j.State == job.New {
+		return nil, fmt.Errorf("job %s: its event log ends before it was accepted", id)
 	}
 	if j.Started || j.Allocated {
 		j.Attempt = 1

@@ -3,6 +3,7 @@
 package jobs
 
 import (
+	"cmp"
 	"fmt"
 	"syscall"
 
@@ -10,31 +11,50 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/store"
 )
-
-// metaQueues is the store's key of the queues' states.
-const metaQueues = "job-manager.queues"
 
 // saveQueues puts the queues' states into the batch.
 func (s *jobs) saveQueues() {
-	b, err := message.Marshal(s.m.Queues().All())
+	b, err := message.Marshal(s.queueStates())
 	if err == nil {
-		s.batch.SetMeta(metaQueues, b)
+		s.batch.SetMeta(store.MetaQueues, b)
 	}
 }
 
-func (s *jobs) loadQueues(b []byte) error {
-	var saved []job.Queue
-	if err := message.Unmarshal(b, &saved); err != nil {
-		return err
+// queueStates are the queues' states as they are kept.
+func (s *jobs) queueStates() []rpc.JobQueueState {
+	var out []rpc.JobQueueState
+	for _, q := range s.m.Queues().All() {
+		st := rpc.JobQueueState{Name: q.Name, Enable: q.Enabled, Start: &q.KeepStarted, DisableReason: q.DisableReason}
+		if !q.KeepStarted {
+			st.StopReason = q.StopReason
+		}
+		out = append(out, st)
 	}
-	for _, q := range saved {
-		if have := s.m.Queues().Get(q.Name); have != nil {
-			q.Parent, q.Started = have.Parent, q.KeepStarted
-			*have = q
+	return out
+}
+
+// loadQueues gives the queues that there are the states that were kept.
+func (s *jobs) loadQueues(saved []rpc.JobQueueState) {
+	for _, st := range saved {
+		q := s.m.Queues().Get(st.Name)
+		if q == nil {
+			continue
+		}
+		q.Enabled, q.DisableReason = st.Enable, ""
+		if !st.Enable {
+			q.DisableReason = cmp.Or(st.DisableReason, st.Reason)
+		}
+		if st.Start != nil {
+			q.Started, q.KeepStarted, q.StopReason = *st.Start, *st.Start, st.StopReason
 		}
 	}
-	return nil
+}
+
+// checkpoint is what is kept besides jobs.
+func (s *jobs) checkpoint() rpc.JobCheckpoint {
+	return rpc.JobCheckpoint{Version: rpc.JobCheckpointVersion, MaxJobID: s.maxID, Queue: s.queueStates()}
 }
 
 // chosen returns the queues that a request names.

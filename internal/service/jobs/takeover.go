@@ -22,7 +22,7 @@ const (
 )
 
 // takeOver makes jobs of this instance of those that flux restore brought from
-// another. One that cannot be is told of and left where it is.
+// another. One that cannot be is told of and put aside.
 func (s *jobs) takeOver() error {
 	if s.store == nil {
 		return nil // which restore tells
@@ -48,6 +48,7 @@ func (s *jobs) takeOver() error {
 		}
 	}
 	s.h.Log().Info(fmt.Sprintf("took over %d jobs of another instance", t.count))
+	s.putAside(t.lost)
 	return t.keepIDs()
 }
 
@@ -57,6 +58,7 @@ type taking struct {
 	active map[uint64]bool // jobs of this instance
 	count  int
 	maxID  jobid.ID
+	lost   []store.ImportedJob // to be put aside
 }
 
 // page takes jobs over in two commits, so that large streams become rows of
@@ -66,7 +68,8 @@ func (t *taking) page(page []store.ImportedJob) error {
 	var first, second store.Batch
 	for _, in := range page {
 		if err := t.job(&first, &second, in); err != nil {
-			t.s.h.Log().Error("job of another instance not taken over", "jobid", jobid.ID(in.ID), "err", err)
+			t.s.h.Log().Error(fmt.Sprintf("job %s not replayed: %v", idText(jobid.ID(in.ID)), err))
+			t.lost = append(t.lost, in)
 		}
 	}
 	if err := t.s.store.CommitWait(&first); err != nil {
@@ -135,10 +138,10 @@ func (t *taking) keepIDs() error {
 	if err != nil {
 		return err
 	}
-	if have, _ := strconv.ParseUint(string(meta[metaMaxID]), 10, 64); have >= uint64(t.maxID) {
+	if have, _ := strconv.ParseUint(string(meta[store.MetaMaxJobID]), 10, 64); have >= uint64(t.maxID) {
 		return nil
 	}
 	var b store.Batch
-	b.SetMeta(metaMaxID, []byte(t.maxID.Dec()))
+	b.SetMeta(store.MetaMaxJobID, []byte(t.maxID.Dec()))
 	return t.s.store.CommitWait(&b)
 }

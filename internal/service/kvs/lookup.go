@@ -63,7 +63,7 @@ func (s *kvs) find(c *service.Call, r *rpc.KVSLookup, fn func(core.Result)) {
 	}
 	q.Tag = func(res core.Result) {
 		if view, ok := viewKey(q, res); ok && c.Cred().IsOwner() {
-			s.view(c, view, q.Flags, res, fn)
+			s.view(c, view, res, fn)
 			return
 		}
 		fn(res)
@@ -75,25 +75,30 @@ func (s *kvs) find(c *service.Call, r *rpc.KVSLookup, fn func(core.Result)) {
 	s.lookups++
 }
 
-// viewKey is what follows "job" in a key that the tree does not have.
-func viewKey(q *core.Lookup, res core.Result) ([]string, bool) {
+// viewKey is the request for a key that the tree does not have, when it is one
+// that another service shows.
+func viewKey(q *core.Lookup, res core.Result) (view *rpc.KVSView, ok bool) {
 	if res.Err != nil || res.Object != nil || q.Flags&core.LookupTreeOnly != 0 || q.Namespace != core.Primary && q.Namespace != "" {
 		return nil, false
 	}
 	first, rest, _ := strings.Cut(core.Normalize(q.Key), ".")
-	if first != "job" {
+	switch {
+	case first == "checkpoint" && rest == "job-manager":
+		return &rpc.KVSView{Checkpoint: true, Flags: q.Flags}, true
+	case first != "job":
 		return nil, false
 	}
-	if rest == "" {
-		return nil, true
+	view = &rpc.KVSView{Flags: q.Flags}
+	if rest != "" {
+		view.Key = strings.Split(rest, ".")
 	}
-	return strings.Split(rest, "."), true
+	return view, true
 }
 
 // view asks the service that has the jobs.
-func (s *kvs) view(c *service.Call, key []string, flags int, res core.Result, fn func(core.Result)) {
+func (s *kvs) view(c *service.Call, view *rpc.KVSView, res core.Result, fn func(core.Result)) {
 	s.lookups++
-	req := service.Request{Topic: "job-info.kvs-view", NodeID: 0, Payload: &rpc.KVSView{Key: key, Flags: flags}}
+	req := service.Request{Topic: "job-info.kvs-view", NodeID: 0, Payload: view}
 	s.h.Request(req, func(m *message.Message) {
 		s.lookups--
 		var v rpc.KVSViewed
@@ -103,7 +108,7 @@ func (s *kvs) view(c *service.Call, key []string, flags int, res core.Result, fn
 		}
 		switch num := message.Errno(err); {
 		case err == nil && (v.Root != "" || v.Namespace != ""):
-			s.continued(c, &v, flags, res, fn)
+			s.continued(c, &v, view.Flags, res, fn)
 			return
 		case err == nil:
 			res.Object = v.Object
