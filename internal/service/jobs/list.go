@@ -75,21 +75,8 @@ func (s *jobs) list(c *service.Call, req *rpc.JobList) {
 		c.Fail(err)
 		return
 	}
-	s.after(func() {
-		l := &lister{
-			c: c, req: req, attrs: attrs, m: m, left: req.MaxEntries,
-			ownOnly: s.confined(c), comparisons: s.maxComparisons,
-		}
-		if l.left == 0 {
-			l.left = -1
-		}
-		for _, j := range s.activeInOrder() {
-			l.add(listing(j))
-		}
-		for _, j := range s.endingInOrder() {
-			l.addEnded(listing(j))
-		}
-		s.listFinished(l)
+	s.enqueue(c, &lister{
+		req: req, attrs: attrs, m: m, ownOnly: s.confined(c), comparisons: s.maxComparisons,
 	})
 }
 
@@ -123,7 +110,8 @@ func constraintOf(req *rpc.JobList) jsontext.Value {
 
 // lister collects what one listing shows.
 type lister struct {
-	c     *service.Call
+	calls []*service.Call // who asked for it
+	key   string          // what is asked for
 	req   *rpc.JobList
 	attrs []string
 	m     matcher
@@ -132,8 +120,9 @@ type lister struct {
 	// last one err says so.
 	comparisons int
 	err         error
-	// ownOnly leaves out the jobs of others than the sender.
+	// ownOnly leaves out the jobs of others than user, the sender.
 	ownOnly bool
+	user    uint32
 	jobs    []map[string]any
 }
 
@@ -141,7 +130,7 @@ type lister struct {
 func (l *lister) full() bool { return l.left == 0 || l.err != nil }
 
 func (l *lister) add(o map[string]any) {
-	if l.full() || l.ownOnly && uint32(number(o["userid"])) != l.c.Cred().UserID || !l.matches(o) {
+	if l.full() || l.ownOnly && uint32(number(o["userid"])) != l.user || !l.matches(o) {
 		return
 	}
 	if l.left > 0 {
@@ -168,36 +157,9 @@ func (l *lister) addEnded(o map[string]any) {
 	}
 }
 
-// answer sends what was collected.
-func (l *lister) answer() {
-	if l.err != nil {
-		l.c.Fail(l.err)
-		return
-	}
-	if !l.c.Streaming() {
-		if l.jobs == nil {
-			l.jobs = []map[string]any{}
-		}
-		l.c.Respond(&rpc.JobsListed{Jobs: l.jobs})
-		return
-	}
-	version := 1
-	for {
-		n := min(len(l.jobs), listChunk)
-		if n > 0 {
-			l.c.Respond(&rpc.JobsListed{Jobs: append([]map[string]any{}, l.jobs[:n]...), Version: version})
-		}
-		version = 0
-		if l.jobs = l.jobs[n:]; len(l.jobs) == 0 {
-			break
-		}
-	}
-	l.c.End()
-}
-
 func (s *jobs) listFinished(l *lister) {
-	if l.full() {
-		l.answer()
+	if l.full() || !l.m.wantsEnded() {
+		s.answer(l)
 		return
 	}
 	var err error
@@ -224,10 +186,10 @@ func (s *jobs) listFinished(l *lister) {
 			s.h.Log().Error("job list: damaged records are left out: see flux fsck", "count", len(damaged), "first", idText(jobid.ID(damaged[0])))
 		}
 		if err != nil {
-			l.c.Fail(err)
+			l.fail(err)
 			return
 		}
-		l.answer()
+		s.answer(l)
 	})
 }
 

@@ -72,6 +72,7 @@ type jobs struct {
 	watch   watchers
 	updates service.Streams[*updateWatch]
 	pending map[jobid.ID][]*service.Call // list-id waiting for a state
+	lists   listQueue
 	// listPaused holds list-id back: job-list.job-state-pause.
 	listPaused bool
 	// maxComparisons bounds what one listing may cost; 0: any number.
