@@ -285,11 +285,16 @@ func cameFrom(m *message.Message, id string) bool {
 }
 
 // Upstream routes a request to the parent whatever services are here: what a
-// relay does. EHOSTUNREACH on the root.
+// relay does. One that was addressed to this broker goes on as one to what is
+// upstream of it, or it would come back. EHOSTUNREACH on the root.
 func (r *Router) Upstream(m *message.Message) {
 	r.mu.RLock()
 	parent := r.parent
 	r.mu.RUnlock()
+	if m.NodeID == r.rank && !m.Is(message.FlagUpstream) {
+		m = m.Clone()
+		m.Flags |= message.FlagUpstream
+	}
 	if parent == nil {
 		r.refuse(m, syscall.EHOSTUNREACH)
 		return

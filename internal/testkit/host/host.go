@@ -130,7 +130,12 @@ const streamRoom = 10000
 
 // Send sends a request.
 func (c *Caller) Send(topic string, payload any, flags message.Flags) *Stream {
-	m := message.NewRequest(topic, message.NodeAny, payload)
+	return c.SendTo(message.NodeAny, topic, payload, flags)
+}
+
+// SendTo sends a request to a broker.
+func (c *Caller) SendTo(rank uint32, topic string, payload any, flags message.Flags) *Stream {
+	m := message.NewRequest(topic, rank, payload)
 	m.Flags |= flags
 	m.Cred = c.cred
 	c.mu.Lock()
