@@ -2,7 +2,10 @@
 
 package sim
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // drills make things go wrong until the faults have ended.
 type drills struct {
@@ -13,9 +16,13 @@ type drills struct {
 // drill is a kind of fault: how often it comes, and what it does.
 type drill struct {
 	name  string
-	every time.Duration // on average
+	every time.Duration // on average, in a small instance
 	do    func(d *drills, a *actor)
 }
+
+// smallInstance has so many brokers: in larger ones faults of any broker come
+// the more often.
+const smallInstance = 32
 
 // allDrills is every kind of fault.
 var allDrills = []drill{
@@ -43,9 +50,13 @@ func (w *world) startDrills() *drills {
 	d := &drills{w: w, counts: map[string]int{}}
 	for _, kind := range allDrills {
 		a := w.newActor()
+		every := kind.every
+		if !strings.Contains(kind.name, "leader") && kind.name != "disk full" {
+			every = every * smallInstance / time.Duration(max(smallInstance, len(w.nodes)))
+		}
 		var next func()
 		next = func() {
-			w.after(a, a.between(0, 2*kind.every), func() {
+			w.after(a, a.between(0, 2*every), func() {
 				if w.quiet {
 					return
 				}
