@@ -4,16 +4,49 @@ package jobexec
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"syscall"
+	"time"
 
+	"goflux/idset"
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
 )
 
-// barrier holds a shell until all of the job's shells have come.
-func (e *exec) barrier(c *service.Call, req *rpc.ShellBarrier) {
+// barrier holds a job's shells until all of them have come.
+type barrier struct {
+	entered map[uint32]*service.Call // by rank
+	passed  int                      // how often
+	asking  bool                     // see askPassed
+	timer   service.Timer
+}
+
+// pass lets all go that wait: seq barriers have been passed.
+func (b *barrier) pass(seq int) {
+	b.passed = seq
+	b.open(func(c *service.Call) { c.Respond(nil) })
+}
+
+// fail lets all go that wait, with an error.
+func (b *barrier) fail(err error) {
+	b.open(func(c *service.Call) { c.Fail(err) })
+}
+
+func (b *barrier) open(tell func(*service.Call)) {
+	if b.timer != nil {
+		b.timer.Stop()
+		b.timer = nil
+	}
+	waiting := b.entered
+	b.entered = map[uint32]*service.Call{}
+	for _, rank := range slices.Sorted(maps.Keys(waiting)) {
+		tell(waiting[rank])
+	}
+}
+
+func (e *exec) enterBarrier(c *service.Call, req *rpc.ShellBarrier) {
 	j := e.jobs[req.ID]
 	if j == nil {
 		c.Fail(message.Errorf(syscall.ENOENT, "job %s is not running", req.ID))
@@ -23,32 +56,76 @@ func (e *exec) barrier(c *service.Call, req *rpc.ShellBarrier) {
 		c.Fail(err)
 		return
 	}
-	if j.shells[req.Rank] == nil || j.entered[req.Rank] {
+	b := &j.barrier
+	if j.shells[req.Rank] == nil {
 		c.Fail(message.Errorf(syscall.EINVAL, "rank %d cannot enter the barrier", req.Rank))
 		return
 	}
-	j.entered[req.Rank] = true
-	j.barrier = append(j.barrier, c)
-	if len(j.barrier) < len(j.ranks) {
+	// A shell whose broker was away asks again: the latest request counts, and
+	// one for a barrier that has been passed is answered at once. One that does
+	// not count means the next.
+	seq := req.Seq
+	if seq == 0 {
+		seq = b.passed + 1
+	}
+	if seq <= b.passed {
+		c.Respond(nil)
 		return
 	}
-	for _, b := range j.barrier {
-		b.Respond(nil)
+	b.passed = seq - 1 // an earlier service saw the others through
+	if former := b.entered[req.Rank]; former != nil {
+		former.Fail(message.Errorf(syscall.ECANCELED, "rank %d has entered the barrier again", req.Rank))
 	}
-	j.barrier = nil
-	clear(j.entered)
+	b.entered[req.Rank] = c
+	if len(b.entered) < len(j.ranks) {
+		if len(b.entered) == 1 && b.passed == 0 {
+			e.boundBarrier(j)
+		}
+		if !b.asking && e.lasting() {
+			b.asking = true
+			e.h.After(relaunchPause, func() { e.askPassed(j, seq) })
+		}
+		return
+	}
+	b.pass(seq)
 }
 
-// checkBarrier ends a job whose shell left while others wait for it.
-func (e *exec) checkBarrier(j *job, sh *shell) {
-	if len(j.barrier) == 0 || j.entered[sh.rank] {
+// boundBarrier bounds how long the shells that have started wait for the others.
+func (e *exec) boundBarrier(j *job) {
+	limit := e.conf.barrierTimeout
+	var seconds float64
+	if raw := j.spec.Attr("system.exec.bulkexec.barrier-timeout"); raw != nil && message.Unmarshal(raw, &seconds) == nil {
+		limit = time.Duration(seconds * float64(time.Second))
+	}
+	if limit <= 0 {
 		return
 	}
-	for _, b := range j.barrier {
-		b.Fail(message.Errorf(syscall.ECANCELED, "a shell ended before the barrier"))
+	j.barrier.timer = e.h.After(limit, func() {
+		absent := idset.New()
+		for rank := range j.shells {
+			if j.barrier.entered[rank] == nil {
+				absent.Add(rank)
+			}
+		}
+		e.drain(absent, fmt.Sprintf("job %s start timeout", j.id.F58()))
+		e.fatalError(j, fmt.Sprintf("start barrier timeout: %d of %d shells have not started (rank %s)",
+			absent.Len(), len(j.shells), absent))
+	})
+}
+
+// checkBarrier ends a job whose shell left while others wait for it. One that
+// was there before this service may have passed the barrier long ago: if it has
+// not, and failed, it has said so itself.
+func (e *exec) checkBarrier(j *job, sh *shell) {
+	b := &j.barrier
+	if len(b.entered) == 0 || b.entered[sh.rank] != nil {
+		return
 	}
-	j.barrier = nil
-	clear(j.entered)
+	if j.found {
+		b.pass(b.passed + 1)
+		return
+	}
+	b.fail(message.Errorf(syscall.ECANCELED, "a shell ended before the barrier"))
 	e.fatalError(j, fmt.Sprintf("shell exited while others waited in a barrier: %s (rank %d)", j.r.Host(sh.rank), sh.rank))
 }
 
@@ -56,15 +133,23 @@ func (e *exec) checkBarrier(j *job, sh *shell) {
 // not come to the barrier; it will again if it returns.
 func (e *exec) Disconnect(sender string) {
 	for _, j := range e.jobs {
-		j.barrier = slices.DeleteFunc(j.barrier, func(c *service.Call) bool {
-			if c.Msg.Sender() != sender {
-				return false
+		for rank, c := range j.barrier.entered {
+			if c.Msg.Sender() == sender {
+				delete(j.barrier.entered, rank)
 			}
-			var req rpc.ShellBarrier
-			if c.Msg.Decode(&req) == nil {
-				delete(j.entered, req.Rank)
-			}
-			return true
-		})
+		}
 	}
+}
+
+// awaitStragglers bounds how long a job goes on when its leader's shell has
+// ended and others have not: by then they are stuck, or what wraps them is.
+func (e *exec) awaitStragglers(j *job) {
+	limit := e.conf.shellExitTimeout
+	if limit == 0 || j.fatal {
+		return
+	}
+	j.straggle = e.h.After(limit, func() {
+		e.fatalError(j, fmt.Sprintf("shells on rank %s have not ended within %gs (shell-exit-timeout) of the leader's",
+			j.activeRanks(nil), limit.Seconds()))
+	})
 }

@@ -60,6 +60,7 @@ func (e *exec) startMock(j *job, reattach bool) {
 		e.finish(j)
 		return
 	}
+	e.makeNamespace(j)
 	if reattach {
 		e.log(j, "reattach", nil)
 		j.started = true
@@ -80,6 +81,7 @@ func (e *exec) startMock(j *job, reattach bool) {
 func (e *exec) mockStarted(j *job) {
 	j.started = true
 	e.respond(j, "start", rpc.ExecData{})
+	e.log(j, "recoverable", nil)
 	e.armExpiration(j, j.r.Expiration)
 	if j.mock.exception == "run" {
 		e.fatalError(j, "mock run exception generated") // the exception ends it

@@ -4,6 +4,7 @@ package jobexec
 
 import (
 	"fmt"
+	"syscall"
 
 	"goflux/internal/message"
 	"goflux/internal/rpc"
@@ -24,7 +25,7 @@ func (e *exec) makeNamespace(j *job) {
 		Topic: "kvs.namespace-create", NodeID: 0,
 		Payload: &rpc.KVSNamespaceCreate{Namespace: j.namespace(), Rootref: e.emptyDir(), Owner: int64(j.userid)},
 	}, func(m *message.Message) {
-		if err := m.Err(); err != nil {
+		if err := m.Err(); err != nil && message.Errno(err) != syscall.EEXIST { // an earlier service's lasts
 			e.h.Log().Debug("making a guest namespace", "jobid", j.id.F58(), "err", err)
 			j.guest = false
 			return

@@ -4,7 +4,6 @@ package jobexec
 
 import (
 	"fmt"
-	"strings"
 	"syscall"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"goflux/internal/rpc"
 	"goflux/internal/service"
 	"goflux/internal/store"
+	"goflux/internal/sys/locale"
 	"goflux/jobid"
 	"goflux/jobspec"
 	"goflux/rset"
@@ -52,7 +52,7 @@ func nextTerm(h service.Host) (int64, error) {
 // methods is the authorisation table of job-exec.
 var methods = []service.Method{
 	service.Deferred("job-exec.start", service.Owner, (*exec).start),
-	service.Deferred("job-exec.shell-barrier", service.Guests, (*exec).barrier),
+	service.Deferred("job-exec.shell-barrier", service.Guests, (*exec).enterBarrier),
 	service.Unary("job-exec.critical-ranks", service.Guests, (*exec).criticalRanks),
 	service.Unary("job-exec.expiration", service.Owner, (*exec).expiration),
 	service.Unary("job-exec.claims", service.Owner, (*exec).claims),
@@ -66,7 +66,14 @@ type exec struct {
 	began time.Time
 	term  int64
 	conf  config
+	debug int // flags of module.debug
 }
+
+// debugNoExpiration has updates of a job's time limit fail.
+const debugNoExpiration = 1
+
+// DebugFlags implements service.DebugWatcher.
+func (e *exec) DebugFlags(flags int) { e.debug = flags }
 
 // job is a job in execution.
 type job struct {
@@ -86,9 +93,12 @@ type job struct {
 	status   int  // the greatest wait status so far
 	fatal    bool // an exception of severity zero was raised
 	blame    *int // the status of the task that caused it, which counts then
-	barrier  []*service.Call
-	entered  map[uint32]bool // by rank
+	barrier  barrier
+	reattach bool // an earlier service had it, and told of its start
+	found    bool // one had it, and perhaps did not
 	expire   service.Timer
+	extra    time.Duration // what the start took too long, for the job on top
+	straggle service.Timer // for the shells that outlive the leader's
 	killer   *killer
 	over     bool // it is being reported
 	guest    bool // it has a guest namespace
@@ -128,7 +138,7 @@ func (e *exec) Stop() {
 func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 	j := &job{
 		id: req.ID, userid: req.UserID, attempt: req.Attempt, call: c, spec: req.Jobspec, raw: req.R,
-		shells: map[uint32]*shell{}, entered: map[uint32]bool{},
+		shells: map[uint32]*shell{}, barrier: barrier{entered: map[uint32]*service.Call{}}, reattach: req.Reattach,
 	}
 	e.jobs[j.id] = j
 	var err error
@@ -144,12 +154,21 @@ func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 		e.finish(j)
 		return
 	}
+	if !req.Reattach {
+		j.extra = e.lateness(j.r)
+	}
 	if j.mock != nil {
 		e.startMock(j, req.Reattach)
+		if req.Ending && !j.over {
+			e.endMock(j, int(e.conf.termSignal))
+		}
 		return
 	}
 	e.makeNamespace(j)
 	e.launch(j, req.Reattach)
+	if req.Ending {
+		e.end(j, e.conf.termSignal)
+	}
 }
 
 // launch has the job's shells started, or found again.
@@ -193,11 +212,11 @@ func (e *exec) launchOn(j *job, sh *shell, req *rpc.AgentLaunch) {
 			e.relaunch(j, sh, req)
 			return
 		}
-		e.agentEvent(j, sh, req.Reattach, m)
+		e.agentEvent(j, sh, m)
 	})
 }
 
-func (e *exec) agentEvent(j *job, sh *shell, reattach bool, m *message.Message) {
+func (e *exec) agentEvent(j *job, sh *shell, m *message.Message) {
 	if sh.ended {
 		return
 	}
@@ -217,7 +236,7 @@ func (e *exec) agentEvent(j *job, sh *shell, reattach bool, m *message.Message) 
 			e.returned(j, sh)
 		}
 		if first {
-			e.shellStarted(j, reattach)
+			e.shellStarted(j, sh, j.reattach || ev.Found)
 		}
 	case "log":
 		e.log(j, "log", map[string]any{
@@ -228,15 +247,20 @@ func (e *exec) agentEvent(j *job, sh *shell, reattach bool, m *message.Message) 
 	}
 }
 
-func (e *exec) shellStarted(j *job, reattach bool) {
+func (e *exec) shellStarted(j *job, sh *shell, found bool) {
+	j.found = j.found || found
+	if found && j.killer != nil { // it has not heard that
+		e.signalShell(j, sh, e.conf.termSignal, false)
+	}
 	if j.pending--; j.pending > 0 || j.started {
 		return
 	}
 	j.started = true
-	if reattach {
+	if j.reattach {
 		e.respond(j, "reattached", rpc.ExecData{})
 	} else {
 		e.respond(j, "start", rpc.ExecData{})
+		e.log(j, "recoverable", nil)
 	}
 	e.armExpiration(j, j.r.Expiration)
 }
@@ -248,6 +272,7 @@ func (e *exec) shellExited(j *job, sh *shell, status int) {
 			ctx["active_ranks"] = active.String()
 		}
 		e.log(j, "shell-exit", ctx)
+		e.awaitStragglers(j)
 	}
 	j.status = max(j.status, status)
 	e.checkBarrier(j, sh)
@@ -313,7 +338,7 @@ func (e *exec) tellLost(j *job, sh *shell, critical bool, text string) {
 		severity = 0
 	}
 	e.h.Request(service.Request{
-		Topic:   fmt.Sprintf("%d-shell-%s.exception", j.userid, j.id.F58ASCII()),
+		Topic:   e.shellTopic(j, "exception"),
 		NodeID:  j.ranks[0],
 		Payload: rpc.ShellException{Type: "lost-shell", Severity: severity, ShellRank: sh.shellRank, Message: text},
 	}, nil)
@@ -336,13 +361,13 @@ func (e *exec) finish(j *job) {
 		return
 	}
 	j.over = true
-	if j.expire != nil {
-		j.expire.Stop()
+	for _, t := range []service.Timer{j.expire, j.straggle} {
+		if t != nil {
+			t.Stop()
+		}
 	}
 	j.killer.stop()
-	for _, c := range j.barrier {
-		c.Fail(message.Errorf(syscall.ECANCELED, "the job is over"))
-	}
+	j.barrier.fail(message.Errorf(syscall.ECANCELED, "the job is over"))
 	e.closeNamespace(j, func() { e.report(j) })
 }
 
@@ -413,6 +438,17 @@ func (e *exec) log(j *job, events ...any) {
 	}, nil)
 }
 
+// lateness is how long after its allocation a job starts, if that is more of its
+// duration than it should lose.
+func (e *exec) lateness(r *rset.R) time.Duration {
+	duration := r.Expiration - r.StartTime
+	late := float64(e.h.Now().UnixNano())/1e9 - r.StartTime
+	if r.StartTime <= 0 || duration <= 0 || late <= duration*e.conf.maxStartDelay/100 {
+		return 0
+	}
+	return time.Duration(late * float64(time.Second))
+}
+
 // armExpiration sets the job's time limit, in seconds since the epoch; 0 is none.
 func (e *exec) armExpiration(j *job, at float64) {
 	if j.expire != nil {
@@ -422,7 +458,7 @@ func (e *exec) armExpiration(j *job, at float64) {
 	if at <= 0 {
 		return
 	}
-	left := time.Duration((at - float64(e.h.Now().UnixNano())/1e9) * float64(time.Second))
+	left := time.Duration((at-float64(e.h.Now().UnixNano())/1e9)*float64(time.Second)) + j.extra
 	j.expire = e.h.After(max(left, 0), func() {
 		e.respond(j, "exception", rpc.ExecData{Severity: 0, Type: "timeout", Note: "resource allocation expired"})
 	})
@@ -436,7 +472,11 @@ func (e *exec) expiration(_ *service.Call, req *rpc.ExecExpiration) (any, error)
 	if req.Expiration < 0 {
 		return nil, message.Errorf(syscall.EINVAL, "invalid expiration")
 	}
+	if e.debug&debugNoExpiration != 0 {
+		return nil, message.Errorf(syscall.EINVAL, "debug: no expiration is updated")
+	}
 	e.armExpiration(j, req.Expiration)
+	e.h.Log().Debug(fmt.Sprintf("updated expiration of %s to %.2f", locale.JobID(j.id), req.Expiration))
 	return nil, nil
 }
 
@@ -464,28 +504,4 @@ func text(spec *jobspec.Jobspec, path string) (string, bool) {
 		return "", false
 	}
 	return s, true
-}
-
-// Stats implements service.Statser.
-func (e *exec) Stats() any {
-	jobs := map[string]any{}
-	for id, j := range e.jobs {
-		jobs[id.F58()] = map[string]any{
-			"implementation": j.implementation(), "running": j.running, "started": j.started,
-			"active_ranks": j.activeRanks(nil).String(), "critical_ranks": strings.Trim(j.critical.String(), " "),
-		}
-	}
-	return map[string]any{
-		"default_cwd": "/", "default_job_shell": e.conf.shell,
-		"kill-timeout": e.conf.killTimeout.Seconds(), "max-kill-count": e.conf.maxKillCount,
-		"term-signal": signalName(e.conf.termSignal), "kill-signal": signalName(e.conf.killSignal),
-		"jobs": jobs,
-	}
-}
-
-func (j *job) implementation() string {
-	if j.mock != nil {
-		return "testexec"
-	}
-	return "agent"
 }
