@@ -27,6 +27,7 @@ type outbox struct {
 	words []rpc.ShellWord
 	first int // the number of words[0]
 	busy  bool
+	over  bool // the receiver's tasks have ended: it may be gone
 	lost  bool // the receiver is: nothing is kept for it
 	// missing is since when the receiver has not been found on its broker.
 	missing time.Time
@@ -96,7 +97,7 @@ func (c *courier) send(rank int, b *outbox) {
 		if err != nil && c.missing(rank, b, err) {
 			return
 		}
-		if err != nil {
+		if err != nil && !b.over {
 			c.s.log.errorf("", "%s to shell %d: %s", req.Words[0].Method, rank, flux.ErrorText(err))
 		}
 		b.words, b.first, b.missing = b.words[n:], b.first+n, time.Time{}
@@ -107,9 +108,16 @@ func (c *courier) send(rank int, b *outbox) {
 	})
 }
 
+// over says that a shell need not be told anything any more.
+func (c *courier) over(rank int) {
+	if b := c.boxes[rank]; b != nil {
+		b.over = true
+	}
+}
+
 // missing tries again when a shell may not have found its broker yet.
 func (c *courier) missing(rank int, b *outbox, err error) bool {
-	if message.Errno(err) != syscall.ENOSYS {
+	if b.over || message.Errno(err) != syscall.ENOSYS {
 		return false
 	}
 	if b.missing.IsZero() {

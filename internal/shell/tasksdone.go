@@ -46,6 +46,7 @@ func (d *tasksDone) report(rank int) {
 	if d.left == nil {
 		return
 	}
+	d.s.courier.over(rank)
 	if d.left.Remove(uint32(rank)); d.left.Empty() {
 		d.left = nil
 		d.s.log.debugf("tasks-complete", "all shells report tasks complete")
