@@ -24,7 +24,8 @@ type leader struct {
 	kvs  kvs
 	m    *core.Machine
 
-	running, failed bool // the start is over
+	running, failed bool    // the start is over
+	last            float64 // time of an event
 
 	log     *core.Journal
 	queue   []posted // events that are not out yet
@@ -50,7 +51,13 @@ func newLeader(h service.Host, opt *options, n node) *leader {
 	return &leader{h: h, opt: opt, node: n, kvs: kvs{h: h}, fragments: map[uint32]*rset.R{}}
 }
 
-func (l *leader) now() float64 { return float64(l.h.Now().UnixNano()) / 1e9 }
+// now is the time of an event, never before that of one that is recorded: what a
+// checkpoint holds and what comes after it is told by the times, and clocks are
+// set back.
+func (l *leader) now() float64 {
+	l.last = max(l.last, float64(l.h.Now().UnixNano())/1e9)
+	return l.last
+}
 
 // fail ends the start with an error that the log shows, too.
 func (l *leader) fail(err error) {
@@ -118,6 +125,12 @@ func (l *leader) restore(past *history) {
 // replay makes the state that is known at the start, and posts the events that
 // open its history. r is nil if R is not known.
 func (l *leader) replay(past *history, r *rset.R, method string) error {
+	if past.checkpoint != nil {
+		l.last = past.checkpoint.Timestamp
+	}
+	for _, e := range past.log {
+		l.last = max(l.last, e.Timestamp)
+	}
 	started := l.now()
 	var defined []core.Event
 	if r != nil {

@@ -256,6 +256,29 @@ func TestLifeWithStoredR(t *testing.T) {
 	in.expect("resource.undrain", m{"targets": "2"}, "file exists: rank 2 not drained")
 }
 
+// A clock that was set back hides nothing that came after a checkpoint.
+func TestClockSetBack(t *testing.T) {
+	w := newWorld()
+	w.put(keyR, fourNodes)
+	w.put(keyCheckpoint, `{"timestamp":99999999999.0,"drain_state":{}}`) // of the far future
+	in := start(t, w, nil)
+	if err := in.leader(); err != nil {
+		t.Fatal(err)
+	}
+	in.expect("resource.drain", m{"targets": "fake2", "reason": "fan"}, "")
+	crashed := newWorld()
+	for _, key := range []string{keyR, keyCheckpoint, keyLog} {
+		crashed.put(key, w.get(key))
+	}
+	in = start(t, crashed, nil)
+	if err := in.leader(); err != nil {
+		t.Fatal(err)
+	}
+	if got := in.call("resource.status", nil); !strings.Contains(got, `"drain":{"2":{`) {
+		t.Errorf("a drain was answered and is not there after a crash: %s", got)
+	}
+}
+
 func TestAcquire(t *testing.T) {
 	w := newWorld()
 	w.put(keyR, fourNodes)

@@ -102,7 +102,9 @@ func (m *admin) note(b *broker) {
 
 func (m *admin) call(b *broker, topic string, nodeID uint32, req any, fn func(error)) {
 	c := b.newClient()
+	m.w.note("admin", b.node.rank, topic, req)
 	p := c.requestTo(nodeID, topic, req, 0, func(r *message.Message) {
+		m.w.note("admin answered", topic, r.Err())
 		c.close()
 		fn(r.Err())
 		m.think()
