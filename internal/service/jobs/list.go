@@ -3,7 +3,6 @@
 package jobs
 
 import (
-	"context"
 	"sort"
 	"syscall"
 
@@ -13,8 +12,6 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
-	"goflux/internal/store"
-	"goflux/jobid"
 )
 
 // listMethods is the authorisation table of job-list.
@@ -124,6 +121,9 @@ type lister struct {
 	ownOnly bool
 	user    uint32
 	jobs    []map[string]any
+	damaged []uint64 // records that could not be read
+	// payloads are the answers.
+	payloads [][]byte
 }
 
 // full reports that nothing more is to be shown.
@@ -155,42 +155,6 @@ func (l *lister) addEnded(o map[string]any) {
 	if number(o["t_inactive"]) > l.req.Since {
 		l.add(o)
 	}
-}
-
-func (s *jobs) listFinished(l *lister) {
-	if l.full() || !l.m.wantsEnded() {
-		s.answer(l)
-		return
-	}
-	var err error
-	var damaged []uint64
-	ending := make(map[uint64]bool, len(s.ending))
-	for id := range s.ending {
-		ending[uint64(id)] = true
-	}
-	s.h.Go(func(context.Context) {
-		err = s.store.FinishedJobs(store.JobQuery{Since: l.req.Since}, func(f *store.FinishedJob) bool {
-			var o map[string]any
-			if ending[f.ID] {
-				return true
-			}
-			if message.Unmarshal(f.Info, &o) != nil {
-				damaged = append(damaged, f.ID)
-				return true
-			}
-			l.addEnded(o)
-			return !l.full()
-		})
-	}, func() {
-		if len(damaged) > 0 {
-			s.h.Log().Error("job list: damaged records are left out: see flux fsck", "count", len(damaged), "first", idText(jobid.ID(damaged[0])))
-		}
-		if err != nil {
-			l.fail(err)
-			return
-		}
-		s.answer(l)
-	})
 }
 
 // activeInOrder are the pending jobs by priority, then the running ones, the

@@ -3,6 +3,8 @@
 package jobs
 
 import (
+	"slices"
+
 	"goflux/internal/core/job"
 	"goflux/rset"
 )
@@ -46,7 +48,7 @@ func listing(j *job.Job) map[string]any {
 		o["annotations"] = j.Annotations
 	}
 	if len(j.Dependencies) > 0 {
-		o["dependencies"] = j.Dependencies
+		o["dependencies"] = slices.Clone(j.Dependencies)
 	}
 	return o
 }

@@ -4,6 +4,7 @@ package jobs
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"goflux/constraint"
@@ -11,6 +12,9 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/store"
+	"goflux/jobid"
+	"goflux/jobspec"
 )
 
 // listQueue are the listings that wait. Those who ask for the same thing at the
@@ -31,6 +35,8 @@ const (
 	// listPauses is how many times longer than it took to answer it is then
 	// paused.
 	listPauses = 4
+	// longestPause bounds that, however busy the host is.
+	longestPause = time.Second
 )
 
 // enqueue puts a listing behind those that wait.
@@ -66,6 +72,7 @@ func (s *jobs) enqueue(c *service.Call, l *lister) {
 func (s *jobs) answerLists() {
 	q := &s.lists
 	begin := s.h.Now()
+	var turn []*lister
 	n := 0
 	for len(q.waiting) > 0 && n < listTurn {
 		l := q.waiting[0]
@@ -74,29 +81,111 @@ func (s *jobs) answerLists() {
 			delete(q.same, l.key)
 		}
 		n += len(l.calls)
-		s.answerList(l)
+		turn = append(turn, l)
 	}
-	took := s.h.Now().Sub(begin) + time.Duration(n)*listCost
-	s.h.After(listPauses*took, func() {
-		if len(q.waiting) == 0 {
-			q.busy = false
-			return
+	active, ending := s.listed()
+	s.h.Go(func(context.Context) {
+		for _, l := range turn {
+			l.collect(s.store, active, ending)
 		}
-		s.after(s.answerLists)
+	}, func() {
+		for _, l := range turn {
+			s.answer(l)
+		}
+		took := s.h.Now().Sub(begin) + time.Duration(n)*listCost
+		s.h.After(min(listPauses*took, longestPause), s.nextTurn)
 	})
 }
 
-func (s *jobs) answerList(l *lister) {
+func (s *jobs) nextTurn() {
+	if len(s.lists.waiting) == 0 {
+		s.lists.busy = false
+		return
+	}
+	s.after(s.answerLists)
+}
+
+// listed are the listings of jobs that are not yet in the store as they ended,
+// in the order that they are shown in.
+func (s *jobs) listed() (active, ending []map[string]any) {
+	for _, j := range s.activeInOrder() {
+		active = append(active, s.listingOf(j))
+	}
+	for _, j := range s.endingInOrder() {
+		ending = append(ending, listing(j))
+	}
+	return active, ending
+}
+
+// listingOf is the listing of an active job, which is made anew when the job
+// has changed. It is not to be changed.
+func (s *jobs) listingOf(j *job.Job) map[string]any {
+	r := s.records[j.ID]
+	if r == nil {
+		return listing(j)
+	}
+	now := listedAs{
+		j.Events, j.State, j.Priority, j.Urgency, j.Jobspec, j.Expiration, reflect.ValueOf(j.Annotations).Pointer(),
+	}
+	if r.listing == nil || r.listedAs != now {
+		r.listing, r.listedAs = listing(j), now
+	}
+	return r.listing
+}
+
+// listedAs tells whether a job has changed since it was last listed: nearly all
+// that changes comes with an event, and annotations are replaced, not changed.
+type listedAs struct {
+	events      int
+	state       job.State
+	priority    int64
+	urgency     int
+	jobspec     *jobspec.Jobspec
+	expiration  *float64
+	annotations uintptr
+}
+
+// collect finds what a listing shows and makes it JSON: off the loop.
+func (l *lister) collect(st *store.Store, active, ending []map[string]any) {
 	if l.left = l.req.MaxEntries; l.left == 0 {
 		l.left = -1
 	}
-	for _, j := range s.activeInOrder() {
-		l.add(listing(j))
+	for _, o := range active {
+		l.add(o)
 	}
-	for _, j := range s.endingInOrder() {
-		l.addEnded(listing(j))
+	for _, o := range ending {
+		l.addEnded(o)
 	}
-	s.listFinished(l)
+	if !l.full() && l.m.wantsEnded() {
+		l.collectFinished(st, ending)
+	}
+	if l.err == nil {
+		l.payloads, l.err = l.encode(l.calls[0].Streaming())
+	}
+	l.jobs = nil
+}
+
+func (l *lister) collectFinished(st *store.Store, ending []map[string]any) {
+	shown := make(map[uint64]bool, len(ending))
+	for _, o := range ending {
+		id, _ := o["id"].(uint64)
+		shown[id] = true
+	}
+	err := st.FinishedJobs(store.JobQuery{Since: l.req.Since}, func(f *store.FinishedJob) bool {
+		var o map[string]any
+		if shown[f.ID] {
+			return true
+		}
+		if message.Unmarshal(f.Info, &o) != nil {
+			l.damaged = append(l.damaged, f.ID)
+			return true
+		}
+		l.addEnded(o)
+		return !l.full()
+	})
+	if l.err == nil {
+		l.err = err
+	}
 }
 
 // wantsEnded reports whether a constraint may hold of a job that has ended.
@@ -117,29 +206,23 @@ func mayHaveEnded(e *constraint.Expr[subject]) bool {
 	return true
 }
 
-// answer sends what was collected. It is made JSON once, off the loop.
+// answer sends what was collected.
 func (s *jobs) answer(l *lister) {
+	if len(l.damaged) > 0 {
+		s.h.Log().Error("job list: damaged records are left out: see flux fsck", "count", len(l.damaged), "first", idText(jobid.ID(l.damaged[0])))
+	}
 	if l.err != nil {
 		l.fail(l.err)
 		return
 	}
-	streaming := l.calls[0].Streaming()
-	var payloads [][]byte
-	var err error
-	s.h.Go(func(context.Context) { payloads, err = l.encode(streaming) }, func() {
-		if err != nil {
-			l.fail(err)
-			return
+	for _, c := range l.calls {
+		for _, p := range l.payloads {
+			c.Respond(p)
 		}
-		for _, c := range l.calls {
-			for _, p := range payloads {
-				c.Respond(p)
-			}
-			if streaming {
-				c.End()
-			}
+		if c.Streaming() {
+			c.End()
 		}
-	})
+	}
 }
 
 func (l *lister) fail(err error) {

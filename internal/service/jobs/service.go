@@ -105,6 +105,8 @@ type record struct {
 	stored    bool              // its PutJob is in a batch
 	counted   job.State         // the state it is counted in
 	seqs      map[string]uint64 // of the last request for a stream, by stream and writer
+	listing   map[string]any    // the last one made
+	listedAs  listedAs
 }
 
 func open(h service.Host, args []string) (any, error) {
