@@ -45,6 +45,7 @@ func Services(env Env) []*service.Registration {
 		jobagent.Registration(),
 		content.Service(),
 	}
+	provideStatsd(env)
 	if env.Rank() == 0 {
 		provideStore(env)
 		return append(everywhere, leader()...)

@@ -72,6 +72,7 @@ func newContent(h service.Host, args []string) (any, error) {
 	s.name, _ = h.Attr("content.backing-module")
 	cleanup, _ := h.Attr("statedir-cleanup")
 	s.lasting = s.leader && cleanup != "1"
+	s.sendFigures()
 	return s, nil
 }
 
