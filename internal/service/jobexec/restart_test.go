@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package jobexec
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"testing"
+
+	"goflux/internal/message"
+	"goflux/internal/rpc"
+	"goflux/internal/service"
+	"goflux/internal/testkit/host"
+	"goflux/jobid"
+	"goflux/jobspec"
+)
+
+// around is what the service has to do with: agents and shells on two brokers,
+// of which an earlier service has started those of one job.
+type around struct {
+	leader *host.Broker
+	killed chan rpc.AgentKill
+}
+
+const (
+	oldJob    jobid.ID = 1000
+	oldPassed          = 2 // barriers that the shell on rank 1 has passed
+	oldUser            = 500
+)
+
+func newAround(t *testing.T) *around {
+	lasting := map[string]string{"statedir": t.TempDir(), "statedir-cleanup": "0", "broker.boot-method": "config"}
+	a := &around{killed: make(chan rpc.AgentKill, 10)}
+	a.leader = host.Start(t, host.Options{Rank: 0, Size: 2, Attrs: lasting})
+	follower := host.Start(t, host.Options{Rank: 1, Size: 2})
+	host.Link(a.leader.Broker, follower.Broker)
+	itself := func(service.Host, []string) (any, error) { return a, nil }
+	agent := &service.Registration{Name: "job-agent", New: itself, Methods: []service.Method{
+		service.Deferred("job-agent.launch", service.Owner, (*around).launch),
+		service.Unary("job-agent.kill", service.Owner, (*around).kill),
+		service.Unary("job-agent.forget", service.Owner, (*around).forget),
+	}}
+	shell := fmt.Sprintf("%d-shell-%s", oldUser, oldJob.F58ASCII())
+	a.leader.Load(agent)
+	follower.Load(agent)
+	follower.Load(&service.Registration{Name: shell, New: itself, Methods: []service.Method{
+		service.Unary(shell+".barriers", service.Guests, (*around).barriers),
+	}})
+	a.leader.Load(&service.Registration{Name: "job-manager", New: itself, Methods: []service.Method{
+		service.Unary("job-manager.exec-hello", service.Owner, (*around).hello),
+	}})
+	a.leader.Load(Registration())
+	return a
+}
+
+func (a *around) hello(*service.Call, *rpc.ExecHello) (any, error)    { return nil, nil }
+func (a *around) forget(*service.Call, *rpc.AgentForget) (any, error) { return nil, nil }
+
+func (a *around) launch(c *service.Call, req *rpc.AgentLaunch) {
+	c.Respond(rpc.AgentEvent{Type: "started", Pid: 1, Found: true})
+}
+
+func (a *around) kill(_ *service.Call, req *rpc.AgentKill) (any, error) {
+	a.killed <- *req
+	return nil, nil
+}
+
+func (a *around) barriers(*service.Call, *rpc.Empty) (any, error) {
+	return rpc.ShellPassed{Passed: oldPassed}, nil
+}
+
+// start hands the job to the service and waits until its shells are found.
+func (a *around) start(t *testing.T, ending bool) {
+	t.Helper()
+	spec, err := jobspec.FromCommand([]string{"true"}, jobspec.Layout{Tasks: 2}, jobspec.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := a.leader.Owner().Stream("job-exec.start", rpc.ExecStart{
+		ID: oldJob, UserID: oldUser, Jobspec: spec, Attempt: 1, Reattach: true, Ending: ending,
+		R: []byte(`{"version":1,"execution":{"R_lite":[{"rank":"0-1","children":{"core":"0"}}],"nodelist":["n[0-1]"],"starttime":0,"expiration":0}}`),
+	}).Next()
+	var r rpc.ExecResponse
+	if err := errors.Join(m.Err(), m.Decode(&r)); err != nil || r.Type != "reattached" {
+		t.Fatalf("%+v, %v", r, err)
+	}
+}
+
+func (a *around) enter(rank uint32, seq int) *host.Stream {
+	return a.leader.Owner().Send("job-exec.shell-barrier", rpc.ShellBarrier{ID: oldJob, Rank: rank, Seq: seq}, 0)
+}
+
+// The shells of a job that has an exception are told to end, though the
+// exception may have been published to an earlier service only.
+func TestEndingJobAfterRestart(t *testing.T) {
+	a := newAround(t)
+	a.start(t, true)
+	if k := <-a.killed; k.ID != oldJob || k.Signum != int(syscall.SIGTERM) {
+		t.Errorf("%+v", k)
+	}
+}
+
+// A shell that lost the answer of a barrier that an earlier service opened is
+// let go when another tells that it has passed it.
+func TestBarrierAfterRestart(t *testing.T) {
+	a := newAround(t)
+	a.start(t, false)
+	if err := a.enter(0, oldPassed).Next().Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A shell that asks again, since its broker was away, counts once; and it is
+// answered when the others have gone on.
+func TestBarrierAgain(t *testing.T) {
+	a := newAround(t)
+	a.start(t, false)
+	const next = oldPassed + 1
+	first := a.enter(0, next)
+	again := a.enter(0, next)
+	if err := first.Next().Err(); message.Errno(err) != syscall.ECANCELED {
+		t.Errorf("the first request: %v", err)
+	}
+	for _, s := range []*host.Stream{a.enter(1, next), again, a.enter(0, next)} {
+		if err := s.Next().Err(); err != nil {
+			t.Error(err)
+		}
+	}
+	if late := a.enter(0, next+1); !late.Idle() {
+		t.Error("the barrier after that is open")
+	}
+}
