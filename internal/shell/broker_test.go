@@ -60,7 +60,11 @@ type brokers struct {
 	killed   []rpc.JobKill
 	inside   []*message.Message // in the barrier
 	next     int
-	deaf     bool // takes appends without answering
+	deaf     bool              // takes appends without answering
+	taken    map[string]uint64 // number of the last append by stream and writer
+	seen     map[string]int    // requests by method
+	greeting *message.Message  // sent to who offers a service, before that is answered
+	offered  func()            // answers it
 	client   *peer
 }
 
@@ -76,6 +80,7 @@ func newBrokers(t *testing.T, size int) *brokers {
 	b := &brokers{
 		t: t, dir: t.TempDir(), size: size, owner: uint32(os.Getuid()),
 		clients: map[string]*peer{}, services: map[string]string{}, streams: map[string]string{},
+		taken: map[string]uint64{}, seen: map[string]int{},
 	}
 	b.changed = sync.NewCond(&b.mu)
 	b.listen = make([]net.Listener, size)
@@ -175,6 +180,8 @@ func (b *brokers) route(p *peer, m *message.Message) {
 		return
 	}
 	m = m.PushRoute(p.id)
+	_, method, _ := strings.Cut(m.Topic, ".")
+	b.seen[method]++
 	rank := p.rank
 	if m.NodeID != message.NodeAny {
 		rank = int(m.NodeID)
@@ -203,6 +210,11 @@ func (b *brokers) answer(p *peer, m *message.Message) (any, error) {
 		var req rpc.ServiceName
 		_ = m.Decode(&req)
 		b.services[fmt.Sprintf("%d/%s", p.rank, req.Service)] = p.id
+		if b.greeting != nil {
+			b.send(p.id, b.greeting.PushRoute("test"))
+			b.greeting, b.offered = nil, func() { b.send(p.id, drop(m.Response())) }
+			return nil, nil
+		}
 		return struct{}{}, nil
 	case "event.subscribe":
 		var req rpc.Topic
@@ -217,6 +229,11 @@ func (b *brokers) answer(p *peer, m *message.Message) (any, error) {
 		if b.deaf {
 			return nil, nil
 		}
+		writer := fmt.Sprint(req.Stream, " ", req.Writer)
+		if req.Seq != 0 && req.Seq <= b.taken[writer] {
+			return struct{}{}, nil
+		}
+		b.taken[writer] = req.Seq
 		b.streams[req.Stream] += req.Data
 		return struct{}{}, nil
 	case "job-manager.raise":
@@ -300,6 +317,22 @@ func (b *brokers) response() *message.Message {
 		b.t.Fatal("no answer")
 	}
 	return nil
+}
+
+// waitSeen waits until a method has been asked for so often.
+func (b *brokers) waitSeen(method string, times int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.seen[method] < times {
+		b.changed.Wait()
+	}
+}
+
+// restart ends a broker and starts it again.
+func (b *brokers) restart(rank int) {
+	b.down(rank)
+	_ = os.Remove(b.path(rank))
+	b.up(rank)
 }
 
 // waitStream waits until a stream holds text.

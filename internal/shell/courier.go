@@ -126,7 +126,7 @@ func (c *courier) missing(rank int, b *outbox, err error) bool {
 	if time.Since(b.missing) > courierPatience {
 		return false
 	}
-	c.s.link.after(retryMost, func() { c.send(rank, b) })
+	c.s.link.after(reconnectMost/4, func() { c.send(rank, b) })
 	return true
 }
 
