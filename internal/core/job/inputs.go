@@ -143,7 +143,7 @@ func (m *Machine) Denied(now float64, j *Job, note string) {
 	if !m.answered(j) {
 		return
 	}
-	j.Annotations = withoutSched(j.Annotations)
+	j.setAnnotations(withoutSched(j.Annotations))
 	if j.State == Sched {
 		m.post(now, j, "exception", Exception{Type: "alloc", Severity: 0, Note: note})
 	}
@@ -156,7 +156,7 @@ func (m *Machine) AllocCanceled(now float64, j *Job) {
 	if !m.answered(j) {
 		return
 	}
-	j.Annotations = withoutSched(j.Annotations)
+	j.setAnnotations(withoutSched(j.Annotations))
 	m.advance(now, j)
 	m.fill(now)
 }

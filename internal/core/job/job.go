@@ -403,7 +403,14 @@ func removeDescription(list *[]string, e eventlog.Entry) error {
 
 // Annotate merges annotations into the job's as RFC 27 says: dictionaries are
 // merged, null removes a key. The maps that are there are not changed.
-func (j *Job) Annotate(a map[string]any) { j.Annotations = merge(j.Annotations, a) }
+func (j *Job) Annotate(a map[string]any) { j.setAnnotations(merge(j.Annotations, a)) }
+
+// setAnnotations sets annotations; a job without any has none, not an empty map.
+func (j *Job) setAnnotations(a map[string]any) {
+	if j.Annotations = a; len(a) == 0 {
+		j.Annotations = nil
+	}
+}
 
 func merge(old, add map[string]any) map[string]any {
 	out := make(map[string]any, len(old)+len(add))

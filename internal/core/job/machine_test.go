@@ -256,6 +256,9 @@ func TestAfter(t *testing.T) {
 			if second.State != Depend {
 				t.Fatalf("kind %d: did not wait", tc.kind)
 			}
+			if l := w.m.Waiting(); len(l) != 1 || l[0].On != first.ID || l[0].Job != second.ID || l[0].Description != second.Dependencies[0] {
+				t.Errorf("kind %d: waiting: %+v", tc.kind, l)
+			}
 			if how == "canceled" {
 				w.cancel(first)
 				delete(w.asked, first.ID)
@@ -266,6 +269,9 @@ func TestAfter(t *testing.T) {
 				w.end(first, map[string]int{"ok": 0, "failed": 256}[how])
 			}
 			w.step()
+			if l := w.m.Waiting(); len(l) != 0 {
+				t.Errorf("kind %d after %s: still waiting: %+v", tc.kind, how, l)
+			}
 			if got := second.Exception == nil && second.State == Sched; got != want {
 				t.Errorf("kind %d after %s: state %s, exception %v", tc.kind, how, second.State, second.Exception)
 			}
@@ -340,7 +346,7 @@ func TestLateAnnotation(t *testing.T) {
 		t.Errorf("late annotation kept: %v", j.Annotations)
 	}
 	w.m.AllocCanceled(w.tick(), j)
-	if w.m.Annotated(j, map[string]any{"sched": "late"}) || len(j.Annotations) != 0 {
+	if w.m.Annotated(j, map[string]any{"sched": "late"}) || j.Annotations != nil {
 		t.Errorf("after the cancellation: %v", j.Annotations)
 	}
 }

@@ -37,12 +37,15 @@ type world struct {
 	raised  chan rpc.JobRaise
 	gone    chan string
 	answers chan rpc.SchedAllocResponse
-	h       service.Host
+	h       service.Host // the job manager's
+
+	up        string // at first
+	resources service.Host
 }
 
 func newWorld() *world {
 	return &world{
-		ready: make(chan rpc.SchedReady, 10), raised: make(chan rpc.JobRaise, 10),
+		up: "0-1", ready: make(chan rpc.SchedReady, 10), raised: make(chan rpc.JobRaise, 10),
 		gone: make(chan string, 10), answers: make(chan rpc.SchedAllocResponse, 100),
 	}
 }
@@ -50,14 +53,11 @@ func newWorld() *world {
 func (w *world) resource() *service.Registration {
 	return &service.Registration{
 		Name: "resource",
-		New:  func(service.Host, []string) (any, error) { return w, nil },
+		New:  func(h service.Host, _ []string) (any, error) { w.resources = h; return w, nil },
 		Methods: []service.Method{
 			service.Raw("resource.acquire", service.Owner, func(w *world, c *service.Call) {
 				w.acquire = c
-				r, up := parse(twoNodes), "0"
-				c.Respond(rpc.ResourceAcquired{Resources: r, Up: &up})
-				more := "1"
-				c.Respond(rpc.ResourceAcquired{Up: &more})
+				c.Respond(rpc.ResourceAcquired{Resources: parse(twoNodes), Up: &w.up})
 			}),
 			service.Raw("resource.disconnect", service.Owner, func(w *world, c *service.Call) { w.gone <- c.Msg.Topic }),
 		},
@@ -241,6 +241,26 @@ func granted(id, rank, core int) string {
 	return fmt.Sprintf(`{"id":%d,"type":0,"annotations":{"sched":{"resource_summary":"rank%d/core%d"}},`+
 		`"R":{"version":1,"execution":{"R_lite":[{"rank":"%d","children":{"core":"%d"}}],"starttime":T,"expiration":T,"nslots":1,"nodelist":["fake%d"]}}}`,
 		id, rank, core, rank, core, rank)
+}
+
+// A request that waits for nodes is granted when they come up.
+func TestNodesComeUp(t *testing.T) {
+	w := newWorld()
+	w.up = "0"
+	in := start(t, w, "mode=unlimited")
+	in.decisionsOnly = true
+	receive(t, w.ready)
+	w.send(alloc(1, 16, cores(3, 0)), alloc(2, 16, cores(5, 0)))
+	if got := in.answer(); !strings.HasPrefix(got, `{"id":2,"type":2,`) { // the other one waits
+		t.Error(got)
+	}
+	w.resources.Post(func() {
+		more := "1"
+		w.acquire.Respond(rpc.ResourceAcquired{Up: &more})
+	})
+	if got := in.answer(); !strings.HasPrefix(got, `{"id":1,"type":0,`) {
+		t.Error(got)
+	}
 }
 
 func TestAllocAndFree(t *testing.T) {

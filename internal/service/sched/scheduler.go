@@ -11,6 +11,7 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/sys/locale"
 	"goflux/jobid"
 	"goflux/rset"
 )
@@ -186,7 +187,7 @@ func (s *scheduler) free(c *service.Call, req *rpc.SchedFree) {
 			if req.Final {
 				final = " (final)"
 			}
-			s.h.Log().Debug(fmt.Sprintf("free: %s: %s%s", req.ID, r.Summary(), final))
+			s.h.Log().Debug(fmt.Sprintf("free: %s: %s%s", locale.JobID(req.ID), r.Summary(), final))
 		}
 		s.event(core.Free{ID: req.ID, Ranks: r.Ranks(), Final: req.Final})
 	})

@@ -12,6 +12,7 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/sys/locale"
 	"goflux/rset"
 )
 
@@ -117,18 +118,18 @@ func (s *scheduler) startFailed(what string, err error) {
 func (s *scheduler) helloJob(job *rpc.SchedHelloJob) {
 	if s.opt.debug {
 		s.h.Log().Debug(fmt.Sprintf("hello: id=%s priority=%d userid=%d t_submit=%.1f",
-			job.ID, job.Priority, job.UserID, job.TSubmit))
+			locale.JobID(job.ID), job.Priority, job.UserID, job.TSubmit))
 	}
 	err := s.book(job)
 	if err == nil {
 		return
 	}
-	s.h.Log().Error(fmt.Sprintf("raising fatal exception on running job id=%s", job.ID), "err", err)
+	s.h.Log().Error(fmt.Sprintf("raising fatal exception on running job id=%s", locale.JobID(job.ID)), "err", err)
 	s.h.Request(service.Request{Topic: "job-manager.raise", NodeID: 0, Payload: &rpc.JobRaise{
 		ID: job.ID, Type: "scheduler-restart", Note: "failed to reallocate R for running job",
 	}}, func(m *message.Message) {
 		if err := m.Err(); err != nil {
-			s.h.Log().Error(fmt.Sprintf("error raising fatal exception on %s", job.ID), "err", err)
+			s.h.Log().Error(fmt.Sprintf("error raising fatal exception on %s", locale.JobID(job.ID)), "err", err)
 		}
 	})
 }
