@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"syscall"
-
-	"goflux/internal/message"
 )
 
 // Findings are what the examination at the start found wrong, also what has
@@ -92,39 +89,60 @@ func (s *Store) Check() ([]string, error) {
 	if err != nil {
 		note("%v", err)
 	}
-	for after := int64(-1 << 63); ; {
-		ids, err := s.finishedAfter(after)
-		if err != nil || len(ids) == 0 {
-			return wrong, err
-		}
-		for _, id := range ids {
-			after = id
-			s.checkJob(uint64(id), note)
-		}
+	if err := s.checkJobs(note); err != nil {
+		return wrong, err
 	}
+	return wrong, s.checkChunks(note)
 }
 
-// checkJob reads all of a finished job.
-func (s *Store) checkJob(id uint64, note func(string, ...any)) {
-	_, err := s.FinishedJob(id)
-	if message.Errno(err) == syscall.ENOENT {
-		return // purged a moment ago
+// checkRows is how many rows are read at a time: a reader that takes long keeps
+// the log from being copied.
+const checkRows = 500
+
+// checkJobs checks the rows of finished jobs.
+func (s *Store) checkJobs(note func(string, ...any)) error {
+	after, more := int64(-1<<63), true
+	for more {
+		more = false
+		err := s.reader("checking finished jobs", func(c *conn) error {
+			return query(c, "SELECT id, userid, result, t_inactive, name, queue, info, records FROM goflux_job WHERE id > ? ORDER BY id LIMIT ?",
+				func(st *stmt) bool {
+					f := jobRow(st)
+					after, more = int64(f.ID), true
+					for _, col := range []int{6, 7} {
+						if _, err := unpack(f.key(), columnBytes(st, col)); err != nil {
+							note("job %d: %v", f.ID, err)
+						}
+					}
+					return true
+				}, after, int64(checkRows))
+		})
+		if err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		_, err = s.keptStreams(id)
-	}
-	if err != nil && message.Errno(err) != syscall.ENOENT {
-		note("job %d: %v", id, err)
-	}
+	return nil
 }
 
-// finishedAfter lists some finished jobs by id.
-func (s *Store) finishedAfter(after int64) (ids []int64, err error) {
-	err = s.reader("listing finished jobs", func(c *conn) error {
-		return query(c, "SELECT id FROM goflux_job WHERE id > ? ORDER BY id LIMIT 1000", func(st *stmt) bool {
-			ids = append(ids, st.ColumnInt64(0))
-			return true
-		}, after)
-	})
-	return ids, err
+// checkChunks checks the pieces of streams.
+func (s *Store) checkChunks(note func(string, ...any)) error {
+	after, more := int64(0), true
+	for more {
+		more = false
+		err := s.reader("checking streams", func(c *conn) error {
+			return query(c, "SELECT rowid, id, name, offset, size, data FROM goflux_chunk WHERE rowid > ? ORDER BY rowid LIMIT ?",
+				func(st *stmt) bool {
+					after, more = st.ColumnInt64(0), true
+					id, name := st.ColumnInt64(1), st.ColumnText(2)
+					if _, err := unpack(keyOf(id, name, st.ColumnInt64(3), st.ColumnInt64(4)), columnBytes(st, 5)); err != nil {
+						note("job %d: stream %s: %v", uint64(id), name, err)
+					}
+					return true
+				}, after, int64(checkRows))
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

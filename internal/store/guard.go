@@ -374,7 +374,10 @@ func (s *Store) guarded(end bool) {
 	}
 	err := g.committed(s.state.seq)
 	if err == nil && (end || g.next-g.done >= int64(s.opt.CheckpointPages)) {
-		err = s.copyLog()
+		_ = s.giveBack() // an optimization
+		if err = g.follow(); err == nil {
+			err = s.copyLog()
+		}
 	}
 	if err != nil {
 		g.lost = true

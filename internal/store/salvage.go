@@ -192,7 +192,7 @@ func (s *Store) writeDraft(path string, v *survey, findings []string) error {
 		if err := os.Chmod(path, 0o600); err != nil {
 			return err
 		}
-		for _, p := range []string{"PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF"} {
+		for _, p := range []string{"PRAGMA auto_vacuum=INCREMENTAL", "PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF"} {
 			if err := sqlitex.ExecuteTransient(c, p, nil); err != nil {
 				return err
 			}

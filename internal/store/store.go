@@ -205,6 +205,7 @@ func (s *Store) connect(flags sqlite.OpenFlags) (*sqlite.Conn, error) {
 	}
 	c.SetBusyTimeout(busyTimeout)
 	for _, p := range []string{
+		"PRAGMA auto_vacuum=INCREMENTAL", // for a new file; an old one stays as it is
 		"PRAGMA journal_mode=WAL", "PRAGMA synchronous=" + s.synchronous(),
 		fmt.Sprintf("PRAGMA wal_autocheckpoint=%d", s.autoCheckpoint()),
 	} {

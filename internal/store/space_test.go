@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: LGPL-3.0-or-later
+
+package store
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// What is purged gives its space back, and the file is sound afterwards.
+func TestSpaceIsGivenBack(t *testing.T) {
+	path := filepath.Join(fastDir(t), FileName)
+	s := open(t, path, Options{Lasting: true, CheckpointPages: 100})
+	size := func() int64 {
+		fi, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fi.Size()
+	}
+	const jobs = 600
+	var ids []uint64
+	for id := uint64(1); id <= jobs; id++ {
+		ids = append(ids, id)
+		must(t, s, func(b *Batch) {
+			b.PutJob(&Job{ID: id})
+			b.AppendStream(id, "output", noise(id))
+		})
+		must(t, s, func(b *Batch) { b.FinishJob(&FinishedJob{ID: id, TInactive: float64(id)}) })
+	}
+	full := size()
+	for len(ids) > 50 {
+		must(t, s, func(b *Batch) { b.PurgeJobs(ids[:10]...) })
+		ids = ids[10:]
+	}
+	for range 400 { // and life goes on
+		must(t, s, func(b *Batch) { b.SetMeta("x", noise(1)) })
+	}
+	if now := size(); now > full/2 {
+		t.Errorf("%d bytes with %d jobs, %d with %d", full, jobs, now, len(ids))
+	}
+	if wrong, err := s.Check(); err != nil || len(wrong) > 0 {
+		t.Errorf("afterwards: %q %v", wrong, err)
+	}
+	_ = s.Close()
+	s = open(t, path, Options{Lasting: true})
+	if data, _, err := s.ReadStream(jobs, "output", 0, 0); err != nil || !bytes.Equal(data, noise(jobs)) || len(s.Findings()) > 0 {
+		t.Errorf("after a restart: %d bytes, %v, %q", len(data), err, s.Findings())
+	}
+}
+
+// noise does not compress well.
+func noise(seed uint64) []byte {
+	b := make([]byte, 6000)
+	for i := range b {
+		seed = seed*6364136223846793005 + 1442695040888963407
+		b[i] = byte(seed >> 56)
+	}
+	return b
+}
