@@ -169,7 +169,7 @@ func TestValidate(t *testing.T) {
 		{V1, sys(`"job":{"name":1}`), `attributes.system.job.name: must be a string`},
 		{V1, sys(`"shell":{"options":1}`), `attributes.system.shell.options: must be an object`},
 		{V1, sys(`"dependencies":{}`), `attributes.system.dependencies: must be an array`},
-		{V1, sys(`"dependencies":[{"scheme":"after","value":"x"},{"scheme":"after"}]`), `attributes.system.dependencies[1].value: must be a string`},
+		{V1, sys(`"dependencies":[{"scheme":"after","value":"x"},{"scheme":"after"}]`), `attributes.system.dependencies[1].value: is missing`},
 		{V1, sys(`"dependencies":[1]`), `attributes.system.dependencies[0]: must be an object`},
 		{V1, sys(`"constraints":["foo"]`), `attributes.system.constraints: constraint must be JSON object`},
 		{V1, sys(`"constraints":{"and":[{"foo":[]}]}`), `attributes.system.constraints.and[0].foo: unknown constraint operator: foo`},

@@ -50,6 +50,9 @@ func decodeInt(raw jsontext.Value, path string) (int64, error) {
 
 func decodeString(raw jsontext.Value, path string) (string, error) {
 	var s string
+	if len(raw) == 0 {
+		return "", errorf(path, "is missing")
+	}
 	if raw.Kind() != jsontext.KindString || json.Unmarshal(raw, &s) != nil {
 		return "", errorf(path, "must be a string")
 	}

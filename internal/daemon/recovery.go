@@ -28,7 +28,7 @@ func (l *driver) beforePhase(name lifecycle.Phase) {
 	}
 	const line = "+-----------------------------------------------------\n"
 	fmt.Fprintf(os.Stdout, line+
-		"| Flux is in recovery mode: no resource is online, no other\n"+
+		"| Entering Flux recovery mode: no resource is online, no other\n"+
 		"| broker may connect. If rc1 failed above, some services are\n"+
 		"| missing until what is wrong has been repaired.\n"+
 		"|\n"+

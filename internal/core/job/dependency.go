@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/tidwall/btree"
@@ -209,6 +210,28 @@ func (m *Machine) settle(now float64, j *Job, d Dependency) {
 	if other == nil || d.kind == afterStart && other.Started {
 		m.post(now, j, "dependency-remove", descriptionContext{Description: d.Description})
 	}
+}
+
+// Waiting is a job that waits for another one.
+type Waiting struct {
+	On, Job     jobid.ID
+	Kind        string // as in the description: after-start
+	Description string
+}
+
+// Waiting returns the jobs that wait for another one, in the order of their ids.
+func (m *Machine) Waiting() []Waiting {
+	var out []Waiting
+	for on, list := range m.deps.after {
+		for _, w := range list {
+			kind, _, _ := strings.Cut(w.dep.Description, "=")
+			out = append(out, Waiting{On: on, Job: w.job.ID, Kind: kind, Description: w.dep.Description})
+		}
+	}
+	slices.SortFunc(out, func(a, b Waiting) int {
+		return cmp.Or(cmp.Compare(a.Job, b.Job), cmp.Compare(a.Description, b.Description))
+	})
+	return out
 }
 
 // NextBegin is when the next begin-time comes; false when there is none.

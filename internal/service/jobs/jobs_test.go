@@ -194,7 +194,7 @@ func TestMockJob(t *testing.T) {
 	if d := cmp.Diff(want, in.follow(id, "eventlog")); d != "" {
 		t.Errorf("events (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff([]string{"init", "starting", "complete", "done"}, in.follow(id, "guest.exec.eventlog")); d != "" {
+	if d := cmp.Diff([]string{"init", "starting", "recoverable", "complete", "done"}, in.follow(id, "guest.exec.eventlog")); d != "" {
 		t.Errorf("exec events (-want +got):\n%s", d)
 	}
 	job := in.state(id)

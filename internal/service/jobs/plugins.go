@@ -167,8 +167,20 @@ func (s *jobs) jobtapQuery(_ *service.Call, req *rpc.JobtapQuery) (any, error) {
 		file = path.Join(dir, p.name)
 	}
 	out := map[string]any{"name": p.name, "path": file}
-	if p.name == pluginPerilog {
+	switch p.name {
+	case pluginPerilog:
 		s.perilogQuery(out)
+	case pluginAfter:
+		out["dependencies"] = s.waiting()
 	}
 	return out, nil
+}
+
+// waiting is what flux jobtap query shows of jobs that wait for others.
+func (s *jobs) waiting() []map[string]any {
+	list := []map[string]any{}
+	for _, w := range s.m.Waiting() {
+		list = append(list, map[string]any{"id": w.On, "depid": w.Job, "type": w.Kind, "description": w.Description})
+	}
+	return list
 }

@@ -178,3 +178,37 @@ func TestJournalFilters(t *testing.T) {
 		refused(t, key, s.Get(t.Context(), nil), syscall.EPROTO, key+" should be an object")
 	}
 }
+
+// When the execution service does not take a new time limit, the job is told.
+func TestExpirationNotTaken(t *testing.T) {
+	in := start(t, t.TempDir())
+	defer in.stop()
+	id := in.mustSubmit("x", "1h", 16, 0)
+	if err := in.rpc("job-exec.debug", map[string]any{"op": "set", "flags": 1}, nil); err != nil {
+		t.Fatal(err)
+	}
+	update := rpc.JobUpdate{ID: id, Updates: map[string]jsontext.Value{"attributes.system.duration": []byte("0.0")}}
+	s, err := in.c.Stream("job-info.eventlog-watch", flux.NodeAny, rpc.JobInfoWatch{ID: id, Path: "eventlog"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := func(name string) string {
+		t.Helper()
+		for {
+			var ev rpc.JobInfoEvent
+			if err := s.Get(t.Context(), &ev); err != nil {
+				t.Fatalf("waiting for %s: %v", name, err)
+			}
+			if strings.Contains(ev.Event, `"name":"`+name+`"`) {
+				return ev.Event
+			}
+		}
+	}
+	seen("start")
+	if err := in.rpc("job-manager.update", update, nil); err != nil {
+		t.Fatal(err)
+	}
+	if e := seen("exception"); !strings.Contains(e, `"severity":1`) {
+		t.Errorf("exception: %s", e)
+	}
+}
