@@ -25,8 +25,8 @@ type around struct {
 
 const (
 	oldJob    jobid.ID = 1000
-	oldPassed          = 2 // barriers that the shell on rank 1 has passed
-	oldUser            = 500
+	oldPassed int      = 2 // barriers that the shell on rank 1 has passed
+	oldUser   uint32   = 500
 )
 
 func newAround(t *testing.T) *around {

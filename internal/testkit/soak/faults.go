@@ -15,17 +15,23 @@ const stopShare = 4
 // is less.
 const stopLeast = time.Second
 
-// faults kills and stops brokers, and returns when all are at work again.
+// faults kills and stops brokers, each as often as the others, and returns when
+// all are at work again.
 func (s *soak) faults(ctx context.Context) error {
 	rnd := s.random("faults")
+	var round []int // whose turn is yet to come
 	for done := 0; done < s.opt.Kills; {
+		if len(round) == 0 {
+			round = rnd.Perm(len(s.cluster.nodes))
+		}
 		pause := around(rnd, s.opt.Every)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		n := s.cluster.nodes[rnd.IntN(len(s.cluster.nodes))]
+		n := s.cluster.nodes[round[0]]
+		round = round[1:]
 		length := min(stopLeast, s.opt.MaxStop/2)
 		length += below(rnd, s.opt.MaxStop-length)
 		f := Fault{Rank: n.rank, Signal: "KILL"}
@@ -35,7 +41,8 @@ func (s *soak) faults(ctx context.Context) error {
 		}
 		f.At = s.history.now()
 		if !n.signal(sig) {
-			continue // it is down or stopped: another time
+			round = append(round, n.rank) // it is down or stopped: later
+			continue
 		}
 		done++
 		s.history.fault(f)

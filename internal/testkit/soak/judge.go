@@ -76,11 +76,13 @@ func (s *soak) count(v *Verdict, end map[string][]finalJob) {
 		for rank := range s.cluster.nodes {
 			at, ok := writes(rank)(from, to)
 			if !ok {
-				return 0, false
+				at = to
 			}
-			last = max(last, at)
+			if !s.struck(rank, from, at) {
+				last = max(last, at)
+			}
 		}
-		return last, true
+		return last, last > 0 && last < to
 	}))
 	var starts []time.Duration
 	for _, list := range end {
@@ -96,6 +98,22 @@ func (s *soak) count(v *Verdict, end map[string][]finalJob) {
 		return starts[min(i, max(len(starts)-1, 0))], i < len(starts) && starts[i] < to
 	}))
 }
+
+// struck tells whether a broker other than the leader, or one between it and the
+// leader, was itself killed or stopped in a span of time, or had yet to recover.
+func (s *soak) struck(rank int, from, to time.Duration) bool {
+	for ; rank > 0; rank = (rank - 1) / fanout {
+		for _, f := range s.history.faults {
+			if f.Rank == rank && f.At < to && f.At+f.Length+restartMost+recovery > from {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// recovery is how long a follower that was started again may take to serve.
+const recovery = time.Second
 
 // finalJob is a job as the instance knows it in the end.
 type finalJob struct {

@@ -14,7 +14,6 @@ import (
 // not by the code under test.
 type walk struct {
 	state                          string
-	depends                        int
 	alloc, start, finish, free     bool
 	allocTime, freeTime, startTime float64
 	status                         int

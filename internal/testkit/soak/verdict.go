@@ -47,8 +47,8 @@ type Verdict struct {
 	Crashed   int `json:"crashed"`
 
 	// Times without service after a leader was killed, in seconds: until
-	// somebody's write was acknowledged, until one was at every broker, until
-	// a job started.
+	// somebody's write was acknowledged, until one was at every broker that was
+	// not struck itself, until a job started.
 	FirstWrite Spread `json:"leader_death_to_first_write_s"`
 	EveryWrite Spread `json:"leader_death_to_write_at_every_broker_s"`
 	FirstStart Spread `json:"leader_death_to_job_start_s"`
