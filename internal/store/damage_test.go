@@ -18,7 +18,7 @@ func damagePlaces() int {
 	if *allPoints {
 		return 200
 	}
-	return 12
+	return 6
 }
 
 // aged is what a store's files are after a long trace: as a kill leaves them,

@@ -165,7 +165,7 @@ func TestEveryWriteIsACrashPoint(t *testing.T) {
 	}
 	stride, rng := 1, rand.New(rand.NewPCG(1, 2))
 	if !*allPoints {
-		stride = max(1, len(ops)/120)
+		stride = max(1, len(ops)/80)
 	}
 	dir := fastDir(t)
 	replay, tried, began := faultdisk.NewReplay(), 0, time.Now()
