@@ -13,6 +13,7 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/jobid"
 	"goflux/treeobj"
 )
 
@@ -69,8 +70,8 @@ func (s *jobs) relayGuest(st *service.Stream[*watching], key string) {
 }
 
 // guestReady starts the watches that waited for the job's namespace.
-func (s *jobs) guestReady(j *job.Job) {
-	for _, st := range s.watch.byJob[j.ID] {
+func (s *jobs) guestReady(id jobid.ID) {
+	for _, st := range s.watch.byJob[id] {
 		key, ok := strings.CutPrefix(st.State.key.path, "guest.")
 		if ok && st.State.relay == nil {
 			s.relayGuest(st, key)
@@ -188,8 +189,8 @@ func (s *jobs) guestNamespace(c *service.Call, req *rpc.JobGuest) {
 		r.guest = req.Rootref
 		s.batch.SetField(uint64(req.ID), "guest", []byte(req.Rootref))
 	}
-	if j := s.m.Job(req.ID); r.namespace {
-		s.after(func() { s.guestReady(j) })
+	if r.namespace {
+		s.after(func() { s.guestReady(req.ID) })
 	}
 	s.reply(c, nil)
 }
