@@ -74,8 +74,14 @@ func (s *jobs) agedOut(age time.Duration, keep, limit int) ([]store.AgedJob, err
 	return slices.DeleteFunc(old, func(a store.AgedJob) bool { return s.purging[a.ID] }), err
 }
 
+// ageSoon is how soon they are when there may be more: some 10,000 jobs a second
+// leave, more than come.
+const ageSoon = 100 * time.Millisecond
+
 // ageOut applies the limits of the configuration, now and from time to time.
-func (s *jobs) ageOut() {
+func (s *jobs) ageOut() { s.ageOutIn(ageSoon) }
+
+func (s *jobs) ageOutIn(wait time.Duration) {
 	if s.ageing != nil {
 		s.ageing.Stop()
 		s.ageing = nil
@@ -83,7 +89,7 @@ func (s *jobs) ageOut() {
 	if s.set.ageLimit < 0 && s.set.numLimit < 0 {
 		return
 	}
-	s.ageing = s.h.After(ageInterval, func() {
+	s.ageing = s.h.After(wait, func() {
 		old, err := s.agedOut(s.set.ageLimit, s.set.numLimit, purgeBatch)
 		if err != nil {
 			s.h.Log().Error("ageing out jobs", "err", err)
@@ -92,7 +98,11 @@ func (s *jobs) ageOut() {
 			s.drop(old)
 			s.h.Log().Debug("purged inactive jobs", "count", len(old))
 		}
-		s.ageOut()
+		if len(old) == purgeBatch {
+			s.ageOutIn(ageSoon)
+		} else {
+			s.ageOutIn(ageInterval)
+		}
 	})
 }
 
