@@ -20,6 +20,7 @@ type client struct {
 
 	inbox   []*message.Message
 	reading bool
+	serve   func(*message.Message) // requests to a service of the client's
 }
 
 type pendingCall struct {
@@ -87,6 +88,10 @@ func (c *client) read() {
 }
 
 func (c *client) answered(m *message.Message) {
+	if m.Type == message.TypeRequest {
+		c.serve(m)
+		return
+	}
 	for i, p := range c.open {
 		if p.tag != m.Matchtag {
 			continue

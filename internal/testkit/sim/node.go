@@ -152,6 +152,7 @@ func (b *broker) loadAll(regs []*service.Registration) {
 				b.w.fail("rank %d: joining broker.online: %v", b.node.rank, err)
 			}
 		})
+		b.node.procs.brokerOnline()
 		b.w.check.online(b)
 		return
 	}

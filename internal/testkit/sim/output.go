@@ -33,26 +33,23 @@ func (x *process) line(rank uint32, n int) string {
 
 // speak says the next line, or tells that all is said.
 func (p *processes) speak(m *mouth) {
-	b := p.n.broker
 	switch {
 	case !m.x.alive || m.busy:
 		return
 	case m.said == m.lines:
 		m.done()
 		return
-	case b == nil || !b.online || p.n.paused:
+	case p.link(m.x) == nil:
 		p.speakLater(m)
 		return
 	}
 	m.busy = true
-	c := b.newClient()
 	req := &rpc.JobStreamAppend{
 		ID: m.x.info.ID, Attempt: m.x.info.Attempt, Stream: "output", Data: m.x.line(p.n.rank, m.said+1) + "\n",
 		Seq: uint64(m.said + 1), Writer: int(p.n.rank),
 	}
-	call := c.request("job-info.stream-append", req, 0, func(r *message.Message) {
+	call := p.link(m.x).request("job-info.stream-append", req, 0, func(r *message.Message) {
 		m.busy = false
-		c.close()
 		switch num := message.Errno(r.Err()); num {
 		case 0:
 			m.said++

@@ -3,6 +3,7 @@
 package sim
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -52,8 +53,9 @@ type process struct {
 	alive   bool
 	status  int
 	ended   func(status int) // who watches, nil when nobody does
-	client  *client          // with which it waits at the barrier
-	asking  bool             // it has entered
+	client  *client          // its connection to the broker
+	asking  bool             // it has entered a barrier
+	passed  int              // barriers
 	missing time.Duration    // since when the leader's services are
 }
 
@@ -62,7 +64,7 @@ type plan struct {
 	Duration float64 `json:"duration"` // seconds
 	Status   int     `json:"status"`   // its wait status
 	Deaf     bool    `json:"deaf"`     // to SIGTERM
-	Barrier  bool    `json:"barrier"`  // its shells wait for each other
+	Barriers int     `json:"barriers"` // how often its shells wait for each other
 	Lines    int     `json:"lines"`    // each shell prints
 }
 
@@ -130,30 +132,74 @@ const (
 	restartTime = 2 * time.Minute
 )
 
-// begin is what a shell does first: it waits for the others, if that is
-// planned, and looks for its broker when that is not there.
-func (p *processes) begin(x *process) {
+// link is a shell's connection to a broker that lets it in, or nil. A shell is a
+// service there, too.
+func (p *processes) link(x *process) *client {
 	b := p.n.broker
-	switch {
-	case !x.alive || x.asking:
-	case !x.plan.Barrier || x.r.Ranks().Len() < 2:
-		p.work(x)
-	case b == nil || !b.online || p.n.paused:
-		p.w.after(p.a, p.a.between(100*time.Millisecond, retryMost), func() { p.begin(x) })
-	default:
-		p.enterBarrier(b, x)
+	if b == nil || !b.online || p.n.paused {
+		return nil
+	}
+	if x.client == nil || x.client.b != b {
+		x.client = b.newClient()
+		x.client.serve = func(m *message.Message) { p.serve(x, m) }
+		name := fmt.Sprintf("%d-shell-%s", x.info.UserID, x.info.ID.F58ASCII())
+		if err := b.router.AddService(name, x.client.id); err != nil {
+			p.w.fail("rank %d: the shell of job %s: service %s: %v", p.n.rank, x.info.ID, name, err)
+		}
+	}
+	return x.client
+}
+
+// serve answers what a shell is asked.
+func (p *processes) serve(x *process, m *message.Message) {
+	if m.Is(message.FlagNoResponse) {
+		return
+	}
+	if !strings.HasSuffix(m.Topic, ".barriers") {
+		x.client.b.router.Send(m.ErrorResponse(syscall.ENOSYS))
+		return
+	}
+	r := m.Response()
+	r.SetValue(rpc.ShellPassed{Passed: x.passed})
+	x.client.b.router.Send(r)
+}
+
+// brokerOnline has the shells find their broker again.
+func (p *processes) brokerOnline() {
+	for _, x := range p.live() {
+		p.w.after(p.a, p.a.between(100*time.Millisecond, retryMost), func() {
+			if x.alive {
+				p.link(x)
+			}
+		})
 	}
 }
 
-func (p *processes) enterBarrier(b *broker, x *process) {
-	p.w.note("barrier", p.n.rank, x.info.ID)
+// begin is what a shell does first: it waits for the others, as often as is
+// planned, and looks for its broker when that is not there.
+func (p *processes) begin(x *process) {
+	switch {
+	case !x.alive || x.asking:
+	case x.passed >= x.plan.Barriers || x.r.Ranks().Len() < 2:
+		p.work(x)
+	case p.link(x) == nil:
+		p.beginLater(x)
+	default:
+		p.enterBarrier(x)
+	}
+}
+
+func (p *processes) beginLater(x *process) {
+	p.w.after(p.a, p.a.between(100*time.Millisecond, retryMost), func() { p.begin(x) })
+}
+
+func (p *processes) enterBarrier(x *process) {
+	p.w.note("barrier", p.n.rank, x.info.ID, x.passed+1)
 	x.asking = true
-	x.client = b.newClient()
-	req := rpc.ShellBarrier{ID: x.info.ID, Rank: p.n.rank, Seq: 1}
-	call := x.client.request("job-exec.shell-barrier", req, 0, func(m *message.Message) {
+	req := rpc.ShellBarrier{ID: x.info.ID, Rank: p.n.rank, Seq: x.passed + 1}
+	call := p.link(x).request("job-exec.shell-barrier", req, 0, func(m *message.Message) {
 		p.w.note("barrier over", p.n.rank, x.info.ID, m.Err())
 		x.asking = false
-		x.client.close()
 		num := message.Errno(m.Err())
 		if num != syscall.ENOSYS && num != syscall.EAGAIN {
 			x.missing = 0
@@ -163,17 +209,17 @@ func (p *processes) enterBarrier(b *broker, x *process) {
 		switch {
 		case !x.alive:
 		case num == 0:
-			p.work(x)
+			x.passed++
+			p.begin(x)
 		case num == syscall.EHOSTUNREACH, x.missing > 0 && p.w.now-x.missing < restartTime:
-			p.w.after(p.a, p.a.between(100*time.Millisecond, retryMost), func() { p.begin(x) })
+			p.beginLater(x)
 		default: // a shell that cannot begin ends
-			p.w.note("shell dies", p.n.rank, x.info.ID, m.Err())
 			p.exit(x, 1<<8)
 		}
 	})
 	call.lost = func() {
 		x.asking = false
-		p.w.after(p.a, p.a.between(100*time.Millisecond, retryMost), func() { p.begin(x) })
+		p.beginLater(x)
 	}
 }
 
@@ -191,7 +237,7 @@ func (p *processes) exit(x *process, status int) {
 	}
 	p.w.note("exit", p.n.rank, x.info.ID, status)
 	x.alive, x.status = false, status
-	if x.asking {
+	if x.client != nil {
 		x.client.close()
 	}
 	if x.ended != nil {

@@ -162,8 +162,8 @@ func (u *user) jobspec() string {
 		deps = fmt.Sprintf(`"dependencies":[{"scheme":%q,"value":%q}],`, scheme, u.any().F58())
 	}
 	return fmt.Sprintf(`{"version":1,"resources":[%s],"tasks":[{"command":["simulated"],"slot":"task","count":{"per_slot":1}}],`+
-		`"attributes":{"system":{%s"duration":%.3f,"simulated":{"duration":%.3f,"status":%d,"deaf":%v,"barrier":%v,"lines":%d}}}}`,
-		resources, deps, limit, run, status, u.a.chance(0.05), u.a.chance(0.5), u.a.intn(4))
+		`"attributes":{"system":{%s"duration":%.3f,"simulated":{"duration":%.3f,"status":%d,"deaf":%v,"barriers":%d,"lines":%d}}}}`,
+		resources, deps, limit, run, status, u.a.chance(0.05), u.a.intn(3), u.a.intn(4))
 }
 
 func (u *user) any() jobid.ID {
