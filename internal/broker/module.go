@@ -155,6 +155,7 @@ func (m *module) run(args []string) {
 	m.Subscribe(m.name+".stats-clear", func(*message.Message) { m.zeroStats() })
 	inst, err := m.reg.New(m, args)
 	if err != nil {
+		m.Log().Error(err.Error())
 		m.Fail(err)
 	} else {
 		m.inst = inst

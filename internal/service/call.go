@@ -12,9 +12,10 @@ import (
 // service's loop. A unary request is answered once; a streaming one any number
 // of times, ended by [Call.Fail] or [Call.End] (RFC 6).
 type Call struct {
-	Msg  *message.Message
-	send func(*message.Message)
-	done bool
+	Msg    *message.Message
+	send   func(*message.Message)
+	done   bool
+	insist bool
 }
 
 // NewCall is for the module host and for tests: send takes the responses.
@@ -45,6 +46,11 @@ func (c *Call) Fail(err error) {
 // End ends a stream in the ordinary way (ENODATA).
 func (c *Call) End() { c.Fail(syscall.ENODATA) }
 
+// Insist has answers sent although the request says that it wants none: some
+// protocols of flux-core know the answer by its topic, and set that flag to have
+// no matchtag.
+func (c *Call) Insist() { c.insist = true }
+
 // Done reports whether the last answer has been given.
 func (c *Call) Done() bool { return c.done }
 
@@ -55,7 +61,7 @@ func (c *Call) reply(r *message.Message) {
 	if !c.Streaming() {
 		c.done = true
 	}
-	if !c.Msg.Is(message.FlagNoResponse) {
+	if c.insist || !c.Msg.Is(message.FlagNoResponse) {
 		c.send(r)
 	}
 }

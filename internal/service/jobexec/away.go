@@ -11,6 +11,7 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/sys/locale"
 )
 
 // This file is about nodes that cannot be reached. Where brokers are started
@@ -90,7 +91,7 @@ func (e *exec) returned(j *job, sh *shell) {
 // tell puts a line into the job's execution event log, where those who follow
 // the job see it, and into the broker's log.
 func (e *exec) tell(j *job, sh *shell, text string) {
-	e.h.Log().Warn(text, "jobid", j.id.F58())
+	e.h.Log().Warn(text, "jobid", locale.JobID(j.id))
 	e.log(j, "log", map[string]any{
 		"component": "job-exec", "stream": "stderr", "rank": fmt.Sprint(sh.rank), "data": text + "\n",
 	})

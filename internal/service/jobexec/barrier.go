@@ -13,6 +13,7 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/sys/locale"
 )
 
 // barrier holds a job's shells until all of them have come.
@@ -47,6 +48,7 @@ func (b *barrier) open(tell func(*service.Call)) {
 }
 
 func (e *exec) enterBarrier(c *service.Call, req *rpc.ShellBarrier) {
+	c.Insist()
 	j := e.jobs[req.ID]
 	if j == nil {
 		c.Fail(message.Errorf(syscall.ENOENT, "job %s is not running", req.ID))
@@ -107,7 +109,7 @@ func (e *exec) boundBarrier(j *job) {
 				absent.Add(rank)
 			}
 		}
-		e.drain(absent, fmt.Sprintf("job %s start timeout", j.id.F58()))
+		e.drain(absent, fmt.Sprintf("job %s start timeout", locale.JobID(j.id)))
 		e.fatalError(j, fmt.Sprintf("start barrier timeout: %d of %d shells have not started (rank %s)",
 			absent.Len(), len(j.shells), absent))
 	})

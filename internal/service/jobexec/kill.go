@@ -12,6 +12,7 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/sys/locale"
 	"goflux/internal/sys/signame"
 )
 
@@ -146,8 +147,8 @@ func (e *exec) signalShell(j *job, sh *shell, sig syscall.Signal, group bool) {
 // unkillable gives up on shells that survive SIGKILL: their nodes are drained.
 func (e *exec) unkillable(j *job, limit string) {
 	ranks := j.activeRanks(nil)
-	e.h.Log().Error(fmt.Sprintf("%s: exceeded %s: draining rank %s", j.id.F58(), limit, ranks))
-	e.drain(ranks, fmt.Sprintf("unkillable user processes for job %s", j.id.F58()))
+	e.h.Log().Error(fmt.Sprintf("%s: exceeded %s: draining rank %s", locale.JobID(j.id), limit, ranks))
+	e.drain(ranks, fmt.Sprintf("unkillable user processes for job %s", locale.JobID(j.id)))
 	for _, rank := range j.ranks {
 		sh := j.shells[rank]
 		if !sh.ended {

@@ -2,13 +2,17 @@
 
 package jobexec
 
-import "strings"
+import (
+	"strings"
+
+	"goflux/internal/sys/locale"
+)
 
 // Stats implements service.Statser.
 func (e *exec) Stats() any {
 	jobs := map[string]any{}
 	for id, j := range e.jobs {
-		jobs[id.F58()] = e.jobStats(j)
+		jobs[locale.JobID(id)] = e.jobStats(j)
 	}
 	c := &e.conf
 	most := -1.0
