@@ -53,9 +53,6 @@ func (a *app) openModprobe(o *modprobeOptions) (*modprobe.Modprobe, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := m.DisableByEnv(); err != nil {
-		return nil, err
-	}
 	for _, alt := range o.alternatives {
 		service, name, ok := strings.Cut(alt, "=")
 		if !ok || service == "" {
@@ -129,11 +126,12 @@ func (a *app) modprobeRC(name string) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			defer m.Close()
 			switch {
 			case name == "rc3":
 				return reported(m.RC3(a.ctx))
 			case o.showDeps:
-				order, err := m.RC1Order()
+				order, err := m.RC1Order(a.ctx)
 				if err != nil {
 					return err
 				}
@@ -164,7 +162,7 @@ func (a *app) modprobeRun() *cobra.Command {
 	var o modprobeOptions
 	cmd := &cobra.Command{
 		Use: "run [OPTIONS] FILE", Short: "run the tasks of a Python file", Args: a.operands(1, 1),
-		RunE: func(_ *cobra.Command, args []string) error { return a.runPythonTasks(&o, args[0]) },
+		RunE: func(_ *cobra.Command, args []string) error { return a.runTasks(&o, args[0]) },
 	}
 	fs := cmd.Flags()
 	fs.BoolVar(&o.showDeps, "show-deps", false, "Print what comes before each task")
@@ -173,45 +171,20 @@ func (a *app) modprobeRun() *cobra.Command {
 	return cmd
 }
 
-// pythonTasks runs the tasks of a file by the Python package flux.modprobe.
-const pythonTasks = `
-import json, os, sys
-from flux.modprobe import Modprobe
-options, path = sys.argv[1], sys.argv[2]
-m = Modprobe(verbose="v" in options, dry_run="n" in options)
-try:
-    m.configure_modules()
-    m.read_rcfile(path)
-    for name in os.environ.get("FLUX_MODPROBE_DISABLE", "").replace(",", " ").split():
-        m.disable(name)
-    deps = m.get_deps(m.solve(m.active_tasks))
-    if "d" in options:
-        print(json.dumps(deps))
-    else:
-        m.run(deps)
-except Exception as e:
-    print(f"flux-modprobe: ERROR: {e}", file=sys.stderr)
-    sys.exit(1)
-sys.exit(m.exitcode)
-`
-
-func (a *app) runPythonTasks(o *modprobeOptions, path string) error {
-	python, err := pythonProgram()
+func (a *app) runTasks(o *modprobeOptions, file string) error {
+	m, err := a.openModprobe(o)
 	if err != nil {
 		return err
 	}
-	if err := applyEnvironment(true); err != nil {
+	defer m.Close()
+	if !o.showDeps {
+		return reported(m.RunFile(a.ctx, file))
+	}
+	order, err := m.FileOrder(a.ctx, file)
+	if err != nil {
 		return err
 	}
-	options := "-"
-	for letter, on := range map[string]bool{"v": o.verbose, "n": o.dryRun, "d": o.showDeps} {
-		if on {
-			options += letter
-		}
-	}
-	a.close()
-	err = syscall.Exec(python, []string{python, "-c", pythonTasks, options, path}, os.Environ())
-	return fail("%s: %v", python, err)
+	return a.printJSON(order)
 }
 
 func (a *app) modprobeShow() *cobra.Command {
@@ -220,6 +193,9 @@ func (a *app) modprobeShow() *cobra.Command {
 		Use: "show [OPTIONS] MODULE", Short: "print what is known of a module", Args: a.operands(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			m, err := a.openModprobe(&o)
+			if err == nil {
+				err = m.DisableByEnv()
+			}
 			if err != nil {
 				return err
 			}
@@ -245,6 +221,9 @@ func (a *app) modprobeDependencies() *cobra.Command {
 		Use: "list-dependencies [OPTIONS] MODULE", Short: "draw what a module requires", Args: a.operands(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			m, err := a.openModprobe(&o)
+			if err == nil {
+				err = m.DisableByEnv()
+			}
 			if err != nil {
 				return err
 			}

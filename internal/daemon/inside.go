@@ -59,6 +59,7 @@ func (l *driver) useInside() {
 			if err != nil {
 				return err
 			}
+			defer m.Close()
 			if name == lifecycle.RC1 {
 				return m.RC1(ctx)
 			}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"sort"
+	"sync"
 
 	"goflux/internal/config"
 )
@@ -30,6 +31,9 @@ type Modprobe struct {
 	err    func(line string) // what went wrong
 	tasks  map[string]*Task
 	active []string
+	runner *runner // of the tasks in rc files; nil for none
+
+	argsMu sync.Mutex          // tasks run at the same time
 	args   map[string][]string // added to modules' own by tasks
 	alone  map[string]bool     // those replace the module's own
 	forced map[string]bool
@@ -187,6 +191,8 @@ func (m *Modprobe) activate(names ...string) error {
 
 // addArgs gives a module more arguments; alone, instead of its own.
 func (m *Modprobe) addArgs(module string, alone bool, args ...string) {
+	m.argsMu.Lock()
+	defer m.argsMu.Unlock()
 	m.args[module] = append(m.args[module], args...)
 	if alone {
 		m.alone[module] = true
@@ -194,6 +200,8 @@ func (m *Modprobe) addArgs(module string, alone bool, args ...string) {
 }
 
 func (m *Modprobe) argsOf(t *Task) []string {
+	m.argsMu.Lock()
+	defer m.argsMu.Unlock()
 	args := []string{}
 	if !m.alone[t.Name] {
 		args = append(args, t.Args...)

@@ -65,7 +65,7 @@ func must(t *testing.T, m *Modprobe, err error) *Modprobe {
 // What rc1 loads comes after what it is said to come after.
 func TestRC1Order(t *testing.T) {
 	m, err := tasks(t, &fake{}, nil)
-	o, err2 := must(t, m, err).RC1Order()
+	o, err2 := must(t, m, err).RC1Order(t.Context())
 	if err2 != nil {
 		t.Fatal(err2)
 	}
@@ -84,7 +84,7 @@ func TestRC1Order(t *testing.T) {
 // Followers load less.
 func TestFollower(t *testing.T) {
 	m, err := tasks(t, &fake{rank: 3}, nil)
-	o, err2 := must(t, m, err).RC1Order()
+	o, err2 := must(t, m, err).RC1Order(t.Context())
 	if err2 != nil {
 		t.Fatal(err2)
 	}

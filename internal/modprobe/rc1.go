@@ -35,7 +35,7 @@ var rc1Modules = []string{
 
 // RC1 brings the instance up.
 func (m *Modprobe) RC1(ctx context.Context) error {
-	o, err := m.RC1Order()
+	o, err := m.RC1Order(ctx)
 	if err != nil {
 		return err
 	}
@@ -43,8 +43,20 @@ func (m *Modprobe) RC1(ctx context.Context) error {
 }
 
 // RC1Order is the order of rc1's tasks.
-func (m *Modprobe) RC1Order() (Order, error) {
+func (m *Modprobe) RC1Order(ctx context.Context) (Order, error) {
 	if err := m.setupRC1(); err != nil {
+		return nil, err
+	}
+	if err := m.readRC(ctx, m.files("rc1", "py")); err != nil {
+		return nil, err
+	}
+	return m.activeOrder()
+}
+
+// activeOrder is the order of the active tasks that the environment does not
+// disable, and of what they require.
+func (m *Modprobe) activeOrder() (Order, error) {
+	if err := m.DisableByEnv(); err != nil {
 		return nil, err
 	}
 	active, err := m.activeTasks()
@@ -59,9 +71,6 @@ func (m *Modprobe) RC1Order() (Order, error) {
 }
 
 func (m *Modprobe) setupRC1() error {
-	if err := m.DisableByEnv(); err != nil {
-		return err
-	}
 	if name, ok := m.inst.Attr("content.backing-module"); ok {
 		if err := m.SetAlternative("content-backing", name); err != nil {
 			return err
@@ -77,9 +86,6 @@ func (m *Modprobe) setupRC1() error {
 	}
 	for _, t := range m.rc1Tasks() {
 		m.prepare(t)
-	}
-	for _, file := range m.files("rc1", "py") {
-		m.prepare(&Task{Name: "run " + file, After: []string{"*"}, run: python(file)})
 	}
 	return nil
 }
@@ -226,13 +232,6 @@ func pushCleanup(ctx context.Context, m *Modprobe) error {
 		return nil
 	}
 	return m.inst.RPC(ctx, "runat.push", rpc.RunatPush{Name: "cleanup", Commands: CleanupCommands}, nil)
-}
-
-// python runs the tasks of a file by the Python package flux.modprobe.
-func python(file string) func(context.Context, *Modprobe) error {
-	return func(ctx context.Context, m *Modprobe) error {
-		return m.command(ctx, install.Flux(), "modprobe", "run", file)
-	}
 }
 
 // scripts runs the programs in DIR of the configuration and of FLUX_RC_EXTRA.

@@ -21,21 +21,12 @@ func (m *Modprobe) RC3(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.preferAll(mods)
-	for _, name := range mods {
-		t := m.tasks[name]
-		t.remove = true
-		t.Before, t.After = t.After, t.Before
-		t.Needs, t.Requires = nil, nil
-		t.Disabled = false
-		m.forced[name] = true // it is loaded, whatever the rules say now
-		m.active = append(m.active, name)
-	}
+	m.removeAll(mods)
 	for _, t := range rc3Tasks() {
 		m.prepare(t)
 	}
-	for _, file := range m.files("rc3", "py") {
-		m.prepare(&Task{Name: "run " + file, Before: []string{"*"}, run: python(file)})
+	if err := m.readRC(ctx, m.files("rc3", "py")); err != nil {
+		return err
 	}
 	set, err := m.activeTasks()
 	if err != nil {
@@ -46,6 +37,38 @@ func (m *Modprobe) RC3(ctx context.Context) error {
 		return err
 	}
 	return m.run(ctx, o)
+}
+
+// removeAll makes the removal of loaded modules active, in the reverse order of
+// loading.
+func (m *Modprobe) removeAll(mods []string) {
+	m.preferAll(mods)
+	for _, name := range mods {
+		t := m.tasks[name]
+		if t.remove {
+			continue
+		}
+		t.remove = true
+		t.Before, t.After = t.After, t.Before
+		t.Needs, t.Requires = nil, nil
+		t.Disabled = false
+		m.forced[name] = true // it is loaded, whatever the rules say now
+		m.active = append(m.active, name)
+	}
+}
+
+// unload is removeAll for the modules of names, or all for none, and what only
+// they required.
+func (m *Modprobe) unload(ctx context.Context, modules []string) error {
+	if modules == nil {
+		modules = []string{"all"}
+	}
+	gone, err := m.removals(ctx, modules)
+	if err != nil {
+		return err
+	}
+	m.removeAll(gone)
+	return nil
 }
 
 func rc3Tasks() []*Task {

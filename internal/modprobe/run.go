@@ -208,25 +208,7 @@ func (m *Modprobe) preferAll(modules []string) {
 
 // Remove removes modules and what only they required; "all" is all.
 func (m *Modprobe) Remove(ctx context.Context, modules []string) error {
-	mods, byService, err := m.loaded(ctx)
-	if err != nil {
-		return err
-	}
-	wanted := mods
-	if !has(modules, "all") {
-		wanted = nil
-		for _, name := range modules {
-			mod := byService[name]
-			if mod == "" {
-				return fmt.Errorf("module %s is not loaded", name)
-			}
-			if m.tasks[mod] == nil {
-				return fmt.Errorf("no such task or module %s", name)
-			}
-			wanted = append(wanted, mod)
-		}
-	}
-	gone, err := m.removable(mods, wanted)
+	gone, err := m.removals(ctx, modules)
 	if err != nil {
 		return err
 	}
@@ -243,6 +225,30 @@ func (m *Modprobe) Remove(ctx context.Context, modules []string) error {
 		m.tasks[name].remove = true
 	}
 	return m.run(ctx, reverse(o))
+}
+
+// removals are the loaded modules of names, "all" being all, and what only they
+// required.
+func (m *Modprobe) removals(ctx context.Context, modules []string) ([]string, error) {
+	mods, byService, err := m.loaded(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted := mods
+	if !has(modules, "all") {
+		wanted = nil
+		for _, name := range modules {
+			mod := byService[name]
+			if mod == "" {
+				return nil, fmt.Errorf("module %s is not loaded", name)
+			}
+			if m.tasks[mod] == nil {
+				return nil, fmt.Errorf("no such task or module %s", name)
+			}
+			wanted = append(wanted, mod)
+		}
+	}
+	return m.removable(mods, wanted)
 }
 
 // reverse turns an order around.
