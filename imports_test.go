@@ -146,6 +146,7 @@ internal/daemon -> github.com/spf13/pflag : its command line
 
 internal/compose -> internal/service/... : the one place that knows them all
 internal/compose -> internal/store : and hands them the door
+internal/compose -> internal/sys/statsd : the monitoring system that services send figures to
 internal/compose -> internal/broker : and the broker's own
 internal/compose -> internal/message : errors keep their errno
 
