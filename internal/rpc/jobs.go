@@ -488,3 +488,9 @@ type JobQueueState struct {
 	StopReason    string `json:"stop_reason,omitzero"`
 	Reason        string `json:"reason,omitzero"`
 }
+
+// JobLogsAppended is job-info.logs-appended, by which the KVS says that somebody
+// has written to the keys of jobs' event logs. It is not answered.
+type JobLogsAppended struct {
+	IDs []jobid.ID `json:"ids"`
+}

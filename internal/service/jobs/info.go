@@ -30,6 +30,7 @@ var infoMethods = []service.Method{
 	service.Deferred("job-info.update-watch", service.Guests, (*jobs).updateWatch),
 	service.Deferred("job-info.update-watch-cancel", service.Guests, (*jobs).updateWatchCancel),
 	service.Deferred("job-info.update-lookup", service.Guests, (*jobs).updateLookup),
+	service.Deferred("job-info.logs-appended", service.Owner, (*jobs).logAppended),
 	service.Deferred("job-info.stream-append", service.Guests, (*jobs).streamAppend),
 	service.Deferred("job-info.guest", service.Owner, (*jobs).guestNamespace),
 	service.Deferred("job-info.kvs-view", service.Owner, (*jobs).kvsView),
@@ -67,17 +68,25 @@ func (s *jobs) lookup(c *service.Call, req *rpc.JobInfoLookup) {
 			c.Fail(absent(err, "invalid job id"))
 			return
 		}
-		out := map[string]any{"id": uint64(req.ID)}
-		for _, key := range req.Keys {
-			v, err := s.document(j, key, req.Flags)
-			if err != nil {
-				c.Fail(absent(err, "key not found"))
-				return
-			}
-			out[key] = v
+		if req.Flags&lookupCurrent == 0 {
+			s.respondLookup(c, j, req)
+			return
 		}
-		c.Respond(out)
+		s.amended(j, func(now *job.Job) { s.respondLookup(c, now, req) })
 	})
+}
+
+func (s *jobs) respondLookup(c *service.Call, j *job.Job, req *rpc.JobInfoLookup) {
+	out := map[string]any{"id": uint64(req.ID)}
+	for _, key := range req.Keys {
+		v, err := s.document(j, key, req.Flags)
+		if err != nil {
+			c.Fail(absent(err, "key not found"))
+			return
+		}
+		out[key] = v
+	}
+	c.Respond(out)
 }
 
 // absent says what it is that was not found.
@@ -522,10 +531,11 @@ func (s *jobs) eventlogWatchCancel(c *service.Call, req *rpc.Matchtag) {
 
 // --- watching R and jobspec
 
-// updateWatch is what one watcher of R or jobspec was sent last.
+// updateWatch is a watcher of R or jobspec, with what it was sent last.
 type updateWatch struct {
-	id  jobid.ID
-	key string
+	id   jobid.ID
+	key  string
+	last jsontext.Value
 }
 
 func checkUpdate(req *rpc.JobInfoUpdate) error {
@@ -561,44 +571,29 @@ func (s *jobs) updateWatch(c *service.Call, req *rpc.JobInfoUpdate) {
 			c.Fail(err)
 			return
 		}
-		if err := s.respondUpdate(c, j, req.Key); err != nil {
-			c.Fail(err)
-			return
-		}
-		if s.m.Job(req.ID) == nil {
-			c.End()
-			return
-		}
-		s.updates.Add(c, &updateWatch{req.ID, req.Key})
+		s.amended(j, func(now *job.Job) {
+			b, err := s.updateDocument(now, req.Key)
+			if err != nil {
+				c.Fail(err)
+				return
+			}
+			c.Respond(map[string]any{req.Key: b})
+			if s.m.Job(req.ID) == nil {
+				c.End()
+				return
+			}
+			s.updates.Add(c, &updateWatch{req.ID, req.Key, b})
+		})
 	})
 }
 
-func (s *jobs) respondUpdate(c *service.Call, j *job.Job, key string) error {
+// updateDocument is R or the jobspec of a job as it is now.
+func (s *jobs) updateDocument(j *job.Job, key string) (jsontext.Value, error) {
 	v, err := s.document(j, key, lookupDecode|lookupCurrent)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("update of %s: %w", key, err)
 	}
-	c.Respond(map[string]any{key: v})
-	return nil
-}
-
-// updated tells the watchers of what an event has changed.
-func (s *jobs) updated(j *job.Job, e eventlog.Entry) {
-	if s.updates.Len() == 0 {
-		return
-	}
-	key := map[string]string{"jobspec-update": "jobspec", "resource-update": "R"}[e.Name]
-	for st := range s.updates.All() {
-		switch {
-		case st.State.id != j.ID:
-		case e.Name == "clean":
-			s.updates.Finish(st, nil)
-		case st.State.key == key:
-			if err := s.respondUpdate(st.Call, j, key); err != nil {
-				s.updates.Finish(st, fmt.Errorf("update of %s: %w", key, err))
-			}
-		}
-	}
+	return v.(jsontext.Value), nil
 }
 
 func (s *jobs) updateWatchCancel(c *service.Call, req *rpc.Matchtag) {

@@ -24,8 +24,12 @@ func (s *kvs) commit(c *service.Call, r *rpc.KVSCommit) {
 	}
 	s.commits.add(float64(len(ops)))
 	id := s.keep(c)
+	if logs := jobLogs(r); len(logs) > 0 {
+		s.jobLogs[id] = logs
+	}
 	if err := s.m.Commit(r.Namespace, &core.Transaction{ID: id, Ops: ops, Flags: r.Flags}); err != nil {
 		s.take(id)
+		delete(s.jobLogs, id)
 		c.Fail(err)
 	}
 }
@@ -92,7 +96,9 @@ func (s *kvs) done(d *core.Done) {
 			c.Fail(d.Err)
 		default:
 			c.Respond(resp)
+			s.tellJobLogs(s.jobLogs[id])
 		}
+		delete(s.jobLogs, id)
 	}
 }
 

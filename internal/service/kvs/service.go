@@ -10,6 +10,7 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/jobid"
 	"goflux/treeobj"
 )
 
@@ -65,6 +66,7 @@ type kvs struct {
 
 	lastID  uint64
 	calls   map[uint64]*service.Call // commits and waits for versions, by id
+	jobLogs map[uint64][]jobid.ID    // commits that write to jobs' event logs
 	lookups int                      // lookups that wait
 	feeds   map[string]*service.Streams[struct{}]
 	commits spread
@@ -81,7 +83,7 @@ func newKVS(h service.Host, args []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &kvs{h: h, opt: opt, calls: map[uint64]*service.Call{}, feeds: map[string]*service.Streams[struct{}]{}}
+	s := &kvs{h: h, opt: opt, calls: map[uint64]*service.Call{}, jobLogs: map[uint64][]jobid.ID{}, feeds: map[string]*service.Streams[struct{}]{}}
 	if s.period, err = checkpointPeriod(h.Config()); err != nil {
 		return nil, err
 	}
