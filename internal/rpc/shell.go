@@ -12,6 +12,10 @@ import (
 // of its [ShellInfo]. Without it the shell asks job-info.lookup.
 const ShellInfoEnv = "FLUX_SHELL_INFO"
 
+// ShellNoteFile is the file, in a job's directory, in which its shell notes that
+// it has the job, before it does anything for it.
+const ShellNoteFile = "pid"
+
 // ShellExitFile is the name of a shell's [ShellExit], in the directory of its
 // [ShellInfo]. There may be one of an earlier job.
 const ShellExitFile = "exit.json"

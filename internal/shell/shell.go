@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -102,6 +103,13 @@ func (s *Shell) connect(o Options) error {
 	k.onLost, k.onBack = s.brokerLost, s.brokerBack
 	if s.job, err = loadJob(k.ctx, k.conn(), o.InfoPath, o.ID); err != nil {
 		return err
+	}
+	// From here on it is this shell that has the job, also for a broker that is
+	// started after this.
+	if s.job.dir != "" {
+		if err := process.LeaveNote(filepath.Join(s.job.dir, rpc.ShellNoteFile), os.Getpid(), filepath.Base(s.job.dir)); err != nil {
+			return err
+		}
 	}
 	if s.plan, err = makePlan(s.job.r, s.job.jobspec, s.job.BrokerRank); err != nil {
 		return err

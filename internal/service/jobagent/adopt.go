@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"goflux/internal/message"
 	"goflux/internal/rpc"
@@ -27,8 +25,13 @@ func (a *agent) jobDirs() (dir, suffix string) {
 // adopt finds the shells that an earlier broker has left.
 func (a *agent) adopt() {
 	for _, f := range a.node.Found(a.jobDirs()) {
-		if f.Err != nil {
+		switch {
+		case f.Err != nil:
 			a.h.Log().Error("a job's directory is set aside", "path", f.Dir, "err", f.Err)
+			continue
+		case f.Unbegun:
+			a.h.Log().Info("a job's shell had not begun when the broker went away", "path", f.Dir)
+			a.node.Remove(f.Dir)
 			continue
 		}
 		s := &shell{id: f.Info.ID, attempt: f.Info.Attempt, dir: f.Dir, logDir: f.Dir, pid: f.Pid, r: f.Info.R}
@@ -41,19 +44,6 @@ func (a *agent) adopt() {
 		a.h.Log().Info("found a job's shell again", "jobid", s.id.F58(), "pid", s.pid)
 		a.watch(s, "")
 	}
-}
-
-func readPid(path string) (pid int, started string, err error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return 0, "", err
-	}
-	f := strings.Fields(string(b))
-	if len(f) != 2 {
-		return 0, "", fmt.Errorf("%s: not a pid and a time", path)
-	}
-	pid, err = strconv.Atoi(f[0])
-	return pid, f[1], err
 }
 
 // exitStatus is a shell's exit record, or that it is lost.

@@ -4,12 +4,13 @@ package jobagent
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
+	"goflux/internal/install"
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
@@ -68,6 +69,8 @@ type Found struct {
 	Alive  bool
 	Status int   // how it ended, when it is not alive
 	Err    error // the directory tells nothing
+	// Unbegun says that no shell has begun the job, nor will.
+	Unbegun bool
 }
 
 // system is the node this process runs on.
@@ -92,7 +95,10 @@ func (n *system) Close() {
 }
 
 func (n *system) Cores() ([]string, error) {
-	m, err := topology.Local(true)
+	// As the resource service sees the node (flux-config-resource(5)).
+	conf, _ := n.h.Config()["resource"].(map[string]any)
+	norestrict, _ := conf["norestrict"].(bool)
+	m, err := topology.Local(!norestrict)
 	if err != nil {
 		return nil, err
 	}
@@ -121,8 +127,10 @@ func (n *system) Start(s *Start) (int, error) {
 		return 0, message.Errorf(message.Errno(err), "%s: %s", s.Args[0], message.ErrnoText(message.Errno(err)))
 	}
 	n.logs[s.Dir] = out
-	if err := writePid(s.Dir, p.Pid); err != nil {
-		n.h.Log().Error("a restarted broker will not find the shell", "path", s.Dir, "err", err)
+	if s.Args[0] != install.Shell() { // which leaves a note itself
+		if err := leaveNote(s.Dir, p.Pid); err != nil {
+			n.h.Log().Error("a restarted broker will not find the shell", "path", s.Dir, "err", err)
+		}
 	}
 	return p.Pid, nil
 }
@@ -212,30 +220,36 @@ func (n *system) Found(dir, suffix string) []Found {
 		if strings.HasPrefix(e.Name(), spareName+suffix+".") {
 			os.RemoveAll(filepath.Join(dir, e.Name()))
 		}
-		if strings.HasSuffix(e.Name(), suffix) {
-			out = append(out, n.find(filepath.Join(dir, e.Name())))
+		if id, ok := strings.CutSuffix(e.Name(), suffix); ok {
+			out = append(out, n.find(filepath.Join(dir, e.Name()), id))
 		}
 	}
 	return out
 }
 
-func (n *system) find(dir string) Found {
+// find looks at the directory of a job whose id is in its name.
+func (n *system) find(dir, id string) Found {
 	f := Found{Dir: dir}
-	if f.Err = readJSON(filepath.Join(dir, infoFile), &f.Info); f.Err != nil {
+	err := readJSON(filepath.Join(dir, infoFile), &f.Info)
+	if err != nil || f.Info.ID.F58ASCII() != id { // it was being made
+		f.Unbegun = true
 		return f
-	}
-	started := f.Info.Started
-	if f.Pid = f.Info.Pid; f.Pid == 0 {
-		if f.Pid, started, f.Err = readPid(filepath.Join(dir, pidFile)); f.Err != nil {
-			return f
-		}
 	}
 	// A shell that has left its record may be waiting for another job.
 	if status, ok := exitRecord(dir); ok {
 		f.Status = status
 		return f
 	}
-	alive, ok := process.Find(f.Pid, started)
+	pid, started, ok := readNote(dir)
+	if !ok {
+		n.forestall(dir, &f.Info)
+		if pid, started, ok = readNote(dir); !ok {
+			f.Unbegun = true
+			return f
+		}
+	}
+	f.Pid = pid
+	alive, ok := process.Find(pid, started)
 	if f.Alive = ok; ok {
 		n.foreign[dir] = alive
 	} else {
@@ -248,9 +262,6 @@ func (n *system) find(dir string) Found {
 const (
 	infoFile = "info.json"
 	logFile  = "shell.log"
-	// pidFile has the shell's process id and when that process started, so
-	// that another one that got its number is not taken for it.
-	pidFile = "pid"
 )
 
 // maxShellLog bounds how much of what a shell printed is reported.
@@ -260,9 +271,36 @@ const maxShellLog = 64 << 10
 // it had been killed.
 const lostStatus = int(syscall.SIGKILL)
 
-// writePid notes which process a shell is.
-func writePid(dir string, pid int) error {
-	return os.WriteFile(filepath.Join(dir, pidFile), fmt.Appendf(nil, "%d %s\n", pid, process.StartTime(pid)), 0o600)
+// A job's directory may be used again for another: a note in it is about the job
+// it is named after.
+
+func leaveNote(dir string, pid int) error {
+	return process.LeaveNote(filepath.Join(dir, rpc.ShellNoteFile), pid, filepath.Base(dir))
+}
+
+func readNote(dir string) (pid int, started string, ok bool) {
+	return process.ReadNote(filepath.Join(dir, rpc.ShellNoteFile), filepath.Base(dir))
+}
+
+// forestallTime bounds how long it is waited for the end of a process that is
+// killed.
+const forestallTime = 2 * time.Second
+
+// forestall ends shells that were on their way to a job when the broker went
+// away, and have left no note that they began: another will be started.
+func (n *system) forestall(dir string, info *rpc.ShellInfo) {
+	pids := process.WithEnviron(rpc.ShellInfoEnv + "=" + filepath.Join(dir, infoFile))
+	if info.Pid != 0 && process.StartTime(info.Pid) == info.Started {
+		pids = append(pids, info.Pid)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), forestallTime)
+	defer cancel()
+	for _, pid := range pids {
+		if p, ok := process.Find(pid, process.StartTime(pid)); ok {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+			p.Wait(ctx)
+		}
+	}
 }
 
 // tail returns the end of a file as far as it is to be reported.
