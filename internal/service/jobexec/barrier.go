@@ -50,6 +50,10 @@ func (b *barrier) open(tell func(*service.Call)) {
 func (e *exec) enterBarrier(c *service.Call, req *rpc.ShellBarrier) {
 	c.Insist()
 	j := e.jobs[req.ID]
+	if j == nil && e.h.Now().Sub(e.began) < settleTime {
+		c.Fail(message.Errorf(syscall.EAGAIN, "job %s is not known yet", req.ID))
+		return
+	}
 	if j == nil {
 		c.Fail(message.Errorf(syscall.ENOENT, "job %s is not running", req.ID))
 		return

@@ -131,3 +131,11 @@ func TestBarrierAgain(t *testing.T) {
 		t.Error("the barrier after that is open")
 	}
 }
+
+// A service that has just come may not know a job yet: its shells ask again.
+func TestBarrierTooEarly(t *testing.T) {
+	a := newAround(t)
+	if err := a.enter(0, 1).Next().Err(); message.Errno(err) != syscall.EAGAIN {
+		t.Errorf("before the job is known: %v", err)
+	}
+}
