@@ -4,6 +4,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/binary"
@@ -224,7 +225,7 @@ func (p *patient) lastRow(pages *dbfile.Pages) (seq int64, err error) {
 	}
 	w := dbfile.Walk{Pages: pages,
 		Row: func(r dbfile.Row) { seq = max(seq, r.ID) },
-		Bad: func(_ uint32, e error) { err = errors.Join(err, fmt.Errorf("journal: %w", e)) },
+		Bad: func(_ uint32, e error) { err = cmp.Or(err, fmt.Errorf("journal: %w", e)) },
 	}
 	w.Table(root)
 	return seq, err

@@ -9,10 +9,17 @@ import (
 	"goflux/internal/service"
 )
 
+// maxTold bounds how many lines on damage are logged.
+const maxTold = 20
+
 // tellDamage logs what was found damaged when the store was opened, and has the
 // rest of a large file checked.
 func (b *backing) tellDamage() {
-	for _, line := range b.store.Findings() {
+	for i, line := range b.store.Findings() {
+		if i == maxTold {
+			b.h.Log().Error("damaged database: flux fsck tells the rest", "path", b.store.Path())
+			break
+		}
 		b.h.Log().Error("damaged database", "path", b.store.Path(), "found", line)
 	}
 	if !b.store.Unchecked() {

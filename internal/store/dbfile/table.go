@@ -3,6 +3,7 @@
 package dbfile
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -78,10 +79,13 @@ func (w *Walk) tree(n uint32, depth int) {
 		w.Bad(n, fmt.Errorf("page %d claims %d cells", n, count))
 		return
 	}
+	var bad error // the first of the page
+	spoilt := 0
 	for i := range count {
 		cell := int(binary.BigEndian.Uint16(b[at+2*i:]))
 		if cell < at+2*count || cell+4 > w.Pages.Usable {
-			w.Bad(n, fmt.Errorf("page %d: cell %d is at %d", n, i, cell))
+			bad = cmp.Or(bad, fmt.Errorf("cell %d is at %d", i, cell))
+			spoilt++
 			continue
 		}
 		if inner {
@@ -93,11 +97,15 @@ func (w *Walk) tree(n uint32, depth int) {
 		}
 		r, err := w.cell(b[:w.Pages.Usable], cell, kind)
 		if err != nil {
-			w.Bad(n, fmt.Errorf("page %d: cell %d: %w", n, i, err))
+			bad = cmp.Or(bad, fmt.Errorf("cell %d: %w", i, err))
+			spoilt++
 			continue
 		}
 		r.Page = n
 		w.Row(r)
+	}
+	if bad != nil {
+		w.Bad(n, fmt.Errorf("page %d: %d of %d cells cannot be read: %w", n, spoilt, count, bad))
 	}
 	if inner {
 		w.tree(binary.BigEndian.Uint32(b[head+8:]), depth+1)
