@@ -47,12 +47,11 @@ type AgentForget struct {
 	Attempt int      `json:"attempt"`
 }
 
-// AgentKill is job-agent.kill: signal a job's shell on this node; with Group
-// its whole process group and all its tasks.
+// AgentKill is job-agent.kill: signal the process group of a job's shell on this
+// node. Tasks have groups of their own.
 type AgentKill struct {
 	ID     jobid.ID `json:"id"`
 	Signum int      `json:"signum"`
-	Group  bool     `json:"group,omitzero"`
 }
 
 // AgentNext is job-agent.next: the shell of process Pid has ended the job with

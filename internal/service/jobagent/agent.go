@@ -268,9 +268,5 @@ func (a *agent) kill(_ *service.Call, req *rpc.AgentKill) (any, error) {
 	if req.Signum <= 0 || req.Signum > 64 {
 		return nil, message.Errorf(syscall.EINVAL, "Invalid signal number")
 	}
-	pid := s.pid
-	if req.Group {
-		pid = -pid
-	}
-	return nil, a.node.Kill(pid, syscall.Signal(req.Signum))
+	return nil, a.node.Kill(-s.pid, syscall.Signal(req.Signum))
 }

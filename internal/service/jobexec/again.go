@@ -45,6 +45,6 @@ func (e *exec) shellTopic(j *job, method string) string {
 func (e *exec) end(j *job, sig syscall.Signal) {
 	j.fatal = true
 	j.killer = &killer{began: e.h.Now(), pause: e.conf.killTimeout}
-	e.signal(j, sig, false)
+	e.signal(j, sig)
 	e.escalate(j)
 }

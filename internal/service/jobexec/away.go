@@ -84,7 +84,7 @@ func (e *exec) returned(j *job, sh *shell) {
 	e.tell(j, sh, fmt.Sprintf("%s (rank %d) is back after %.1f s", j.r.Host(sh.rank), sh.rank, e.h.Now().Sub(sh.away).Seconds()))
 	sh.away = time.Time{}
 	if j.killer != nil { // it has not heard that
-		e.signalShell(j, sh, e.conf.termSignal, false)
+		e.signalShell(j, sh, e.conf.termSignal)
 	}
 }
 

@@ -68,7 +68,7 @@ func (e *exec) exception(m *message.Message) {
 	if k := j.killer; k != nil {
 		if k.warned && x.Type != "timeout" { // a job that outlives that warning may be canceled, too
 			k.warned = false
-			e.signal(j, e.conf.termSignal, false)
+			e.signal(j, e.conf.termSignal)
 		}
 		return
 	}
@@ -124,23 +124,24 @@ func (e *exec) kill(j *job) {
 		k.pause = min(2*k.pause, max(maxPause, e.conf.killTimeout))
 	}
 	e.h.Log().Debug("killing the job's shells", "jobid", j.id, "signal", signalName(sig), "count", k.count)
-	e.signal(j, sig, true)
+	e.signal(j, sig)
 }
 
-// signal sends a signal to the shells that still run, or all that is theirs.
-func (e *exec) signal(j *job, sig syscall.Signal, group bool) {
+// signal sends a signal to the shells that still run: to their process groups,
+// for what wraps a shell, or stands for it, as for the shell.
+func (e *exec) signal(j *job, sig syscall.Signal) {
 	for _, rank := range j.ranks {
 		sh := j.shells[rank]
 		if !sh.ended {
-			e.signalShell(j, sh, sig, group)
+			e.signalShell(j, sh, sig)
 		}
 	}
 }
 
-func (e *exec) signalShell(j *job, sh *shell, sig syscall.Signal, group bool) {
+func (e *exec) signalShell(j *job, sh *shell, sig syscall.Signal) {
 	e.h.Request(service.Request{
 		Topic: "job-agent.kill", NodeID: sh.rank,
-		Payload: rpc.AgentKill{ID: j.id, Signum: int(sig), Group: group},
+		Payload: rpc.AgentKill{ID: j.id, Signum: int(sig)},
 	}, nil)
 }
 

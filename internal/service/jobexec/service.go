@@ -250,7 +250,7 @@ func (e *exec) agentEvent(j *job, sh *shell, m *message.Message) {
 func (e *exec) shellStarted(j *job, sh *shell, found bool) {
 	j.found = j.found || found
 	if found && j.killer != nil { // it has not heard that
-		e.signalShell(j, sh, e.conf.termSignal, false)
+		e.signalShell(j, sh, e.conf.termSignal)
 	}
 	if j.pending--; j.pending > 0 || j.started {
 		return
