@@ -78,8 +78,12 @@ type overlay struct {
 	monitorStreams service.Streams[struct{}]
 }
 
-// syncEvery is how often silence is looked for.
-const syncEvery = 2 * time.Second
+// syncEvery is how often silence is looked for, and ended here, unless
+// tbon.torpid_min asks for more often; syncLeast is as often as that may be.
+const (
+	syncEvery = 2 * time.Second
+	syncLeast = 100 * time.Millisecond
+)
 
 func construct(h service.Host, _ []string) (any, error) {
 	o := &overlay{h: h, children: map[uint32]*childLink{}, names: map[uint32]string{}}
@@ -192,7 +196,7 @@ func (o *overlay) post(event string, isError bool) {
 
 // tick looks for silence, over and over.
 func (o *overlay) tick() {
-	o.h.After(syncEvery, func() {
+	o.h.After(min(syncEvery, max(o.torpid.Min, syncLeast)), func() {
 		now := o.h.Now()
 		if o.parent != nil {
 			o.parent.keepAlive(o.torpid.Min)
