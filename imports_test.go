@@ -44,6 +44,7 @@ internal/core/* -> github.com/tidwall/btree : copy-on-write copies serve "what i
 
 internal/store -> VALUE : what is kept is values
 internal/store -> internal/message : errors keep their errno
+internal/store/dbfile -> zombiezen.com/go/sqlite/... : its tests read what SQLite wrote
 internal/store -> internal/store/dbfile : what SQLite wrote, read without it when it may be damaged
 internal/store -> zombiezen.com/go/sqlite/... : the one door to the disk, so the only one to know what is behind it
 internal/store -> github.com/pierrec/lz4/v4 : flux-core's blobs are LZ4 blocks

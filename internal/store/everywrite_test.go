@@ -98,6 +98,9 @@ func fastDir(t testing.TB) string {
 	return dir
 }
 
+// smallDisk has a small reserve, which takes no time to make.
+func smallDisk(string) (free, total int64, err error) { return 1 << 40, 20 << 20, nil }
+
 // difference is where a state parts from the one that is most like it.
 func difference(got string, states []string) string {
 	i, want := 0, ""
@@ -120,7 +123,7 @@ func difference(got string, states []string) string {
 func recordTrace(t *testing.T, length int) (ops []faultdisk.Op, states []string) {
 	dir := fastDir(t)
 	disk := faultdisk.Watch(t, dir)
-	s := open(t, filepath.Join(dir, FileName), Options{Lasting: true, VFS: faultdisk.VFS, OpenFile: opener(disk), CheckpointPages: 60})
+	s := open(t, filepath.Join(dir, FileName), Options{Lasting: true, VFS: faultdisk.VFS, OpenFile: opener(disk), CheckpointPages: 60, Space: smallDisk})
 	ref := open(t, filepath.Join(fastDir(t), FileName), Options{})
 	tr := tracerOf(7)
 	answered := 0
@@ -177,7 +180,7 @@ func TestEveryWriteIsACrashPoint(t *testing.T) {
 		defer os.RemoveAll(at)
 		im.WriteTo(t, at)
 		tried++
-		s, err := Open(filepath.Join(at, FileName), Options{Lasting: true})
+		s, err := Open(filepath.Join(at, FileName), Options{Lasting: true, Space: smallDisk})
 		if err != nil {
 			t.Fatalf("%s at operation %d, %s of %s: %v", what, i, ops[i].Kind, ops[i].Name(), err)
 		}
