@@ -94,6 +94,7 @@ type jobs struct {
 	// lifetime is when the instance ends, in seconds since the epoch; 0 never.
 	lifetime      float64
 	lifetimeKnown bool
+	absent        bool          // the manager has left
 	ageing        service.Timer // the next look for records that are too old
 }
 
@@ -143,6 +144,7 @@ func open(h service.Host, args []string) (any, error) {
 // execution service have nobody to talk to.
 func (s *jobs) Leave(name string) {
 	if name == "job-manager" {
+		s.absent = true
 		s.schedGone(syscall.ENOSYS)
 		s.execGone(syscall.ENOSYS)
 	}
@@ -193,7 +195,10 @@ func (s *jobs) Join(name string, args []string) error {
 	case "job-ingest":
 		return s.loadIngest(args)
 	case "job-manager":
-		s.m.Resume(s.now())
+		if s.absent { // or it comes for the first time, after others of the group
+			s.absent = false
+			s.m.Resume(s.now())
+		}
 	case "job-list":
 		return s.ReconfigureAs(name)
 	}
