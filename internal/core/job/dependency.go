@@ -190,6 +190,7 @@ func (m *Machine) Watch(j *Job, deps []Dependency) {
 
 func (m *Machine) watch(j *Job, d Dependency) {
 	w := waitingFor{j, d}
+	j.run.waits = append(j.run.waits, d)
 	switch d.kind {
 	case beginTime:
 		m.deps.begins.Set(w)
@@ -199,6 +200,28 @@ func (m *Machine) watch(j *Job, d Dependency) {
 	default:
 		m.deps.after[d.on] = append(m.deps.after[d.on], w)
 	}
+}
+
+// unwatch forgets what a job waited for that waits no longer.
+func (m *Machine) unwatch(j *Job) {
+	for _, d := range j.run.waits {
+		switch d.kind {
+		case beginTime:
+			m.deps.begins.Delete(waitingFor{j, d})
+		case singleton:
+			k := keyOf(j)
+			left := slices.DeleteFunc(m.deps.queues[k], func(o *Job) bool { return o == j })
+			if m.deps.queues[k] = left; len(left) == 0 {
+				delete(m.deps.queues, k)
+			}
+		default:
+			left := slices.DeleteFunc(m.deps.after[d.on], func(w waitingFor) bool { return w.job == j })
+			if m.deps.after[d.on] = left; len(left) == 0 {
+				delete(m.deps.after, d.on)
+			}
+		}
+	}
+	j.run.waits = nil
 }
 
 // settle meets a dependency that is met already when the job comes.
@@ -261,6 +284,9 @@ func (m *Machine) met(now float64, w waitingFor) {
 
 // notice acts on what an event of j means to the jobs that wait for it.
 func (m *Machine) notice(now float64, j *Job, before State, event string) {
+	if before == Depend && j.State != Depend {
+		m.unwatch(j)
+	}
 	if before <= Depend && j.State > Depend && j.State < Inactive {
 		m.deps.counts[keyOf(j)]++
 		j.run.counted = true

@@ -92,6 +92,7 @@ type runState struct {
 	retired    bool
 	counted    bool // among the jobs past DEPEND of its name
 	key        *singletonKey
+	waits      []Dependency // what it is noted to wait for
 }
 
 // contexts of the events that Apply reads.

@@ -550,3 +550,24 @@ func TestExecGoneBeforeStart(t *testing.T) {
 		t.Errorf("canceled: freed %v, state %v", j.Freed, j.State)
 	}
 }
+
+// A job that is canceled while it waits is not remembered by what it waits for.
+func TestCanceledWhileItWaits(t *testing.T) {
+	w := newWorld(t)
+	first := w.submit(16)
+	waits := after(afterOK, first)
+	begins := Dependency{kind: beginTime, Description: "begin-time=1e9", at: 1e9}
+	alone := Dependency{kind: singleton, Description: "singleton"}
+	second := w.submit(16, waits, begins, alone)
+	third := w.submit(16, alone, waits)
+	if len(second.Dependencies) != 3 || len(third.Dependencies) != 2 {
+		t.Fatalf("dependencies: %v, %v", second.Dependencies, third.Dependencies)
+	}
+	for _, j := range []*Job{second, third} {
+		w.m.Raise(w.tick(), j, Exception{Type: "cancel"})
+		w.step()
+	}
+	if _, begins := w.m.NextBegin(); begins || len(w.m.deps.after)+len(w.m.deps.queues) != 0 {
+		t.Errorf("remembered: %+v", w.m.deps)
+	}
+}
