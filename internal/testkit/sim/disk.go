@@ -28,6 +28,7 @@ type disk struct {
 	waiting bool // the store has something to write
 	busy    bool // a write is under way
 	full    bool
+	spare   int // transactions that find room in what was set aside
 	writes  int
 }
 
@@ -36,27 +37,47 @@ type disk struct {
 const (
 	quickSync = 2 * time.Millisecond
 	slowSync  = 400 * time.Millisecond
+	// spaceRetry is how often a store that waits for room looks for it.
+	spaceRetry = time.Second
 )
 
 func (d *disk) path() string {
 	return filepath.Join(d.dir, fmt.Sprintf("%d-%s", d.life, store.FileName))
 }
 
+// diskSize is small, so that what the store sets aside is, too.
+const diskSize = 8 << 20
+
 // open opens the store for a broker's life.
 func (d *disk) open(b *broker) error {
 	var err error
 	d.waiting, d.busy = false, false
-	d.store, err = store.Open(d.path(), store.Options{Wake: d.wake, Hook: d.hook})
+	d.store, err = store.Open(d.path(), store.Options{Lasting: true, Wake: d.wake, Hook: d.hook, Space: d.space})
 	return err
 }
 
-// hook fails a transaction for want of space.
+func (d *disk) space(string) (free, total int64, err error) {
+	if d.full {
+		return 0, diskSize, nil
+	}
+	return diskSize, diskSize, nil
+}
+
+// hook fails a transaction for want of space. When the store has given up what
+// it had set aside, some more find room.
 func (d *disk) hook(point string) error {
-	if d.full && point == "begin" {
+	if !d.full || point != "begin" {
+		return nil
+	}
+	if _, err := os.Stat(d.path() + ".reserve"); err == nil || d.spare == 0 {
 		return message.Errorf(syscall.ENOSPC, "no space left on the simulated device")
 	}
+	d.spare--
 	return nil
 }
+
+// fill fills the disk, but for so many transactions.
+func (d *disk) fill(spare int) { d.full, d.spare = true, spare }
 
 func (d *disk) wake() {
 	d.waiting = true
@@ -83,6 +104,10 @@ func (d *disk) next() {
 			d.n.whenResumed(d.a, write)
 			return
 		}
+		if d.full && d.spare == 0 { // the store waits for room
+			d.w.after(d.a, spaceRetry, write)
+			return
+		}
 		d.waiting = false
 		d.writes++
 		st.Write()
@@ -101,13 +126,13 @@ func (d *disk) crash(power bool) error {
 		return nil
 	}
 	d.store = nil
-	file, log, err := d.read()
+	left, err := d.read()
 	if err != nil {
 		return err
 	}
-	if d.waiting && d.a.chance(0.5) {
+	if d.waiting && d.a.chance(0.5) && !d.full {
 		st.Write()
-		if file, log, err = d.torn(file, log, power); err != nil {
+		if left, err = d.torn(left, power); err != nil {
 			return err
 		}
 	}
@@ -116,43 +141,52 @@ func (d *disk) crash(power bool) error {
 	}
 	old := d.path()
 	d.life++
-	if err := os.WriteFile(d.path(), file, 0o600); err != nil {
-		return err
-	}
-	if err := os.WriteFile(d.path()+"-wal", log, 0o600); err != nil {
-		return err
+	for i, suffix := range suffixes {
+		if left[i] == nil {
+			continue
+		}
+		if err := os.WriteFile(d.path()+suffix, left[i], 0o600); err != nil {
+			return err
+		}
 	}
 	return store.Remove(old)
 }
 
-func (d *disk) read() (file, log []byte, err error) {
-	if file, err = os.ReadFile(d.path()); err != nil {
-		return nil, nil, err
+// suffixes are those of the store's files: the database, its write-ahead log,
+// its checksums.
+var suffixes = [...]string{"", "-wal", ".sums"}
+
+type image [len(suffixes)][]byte
+
+func (d *disk) read() (im image, err error) {
+	for i, suffix := range suffixes {
+		im[i], err = os.ReadFile(d.path() + suffix)
+		if err != nil && !os.IsNotExist(err) {
+			return im, err
+		}
 	}
-	log, err = os.ReadFile(d.path() + "-wal")
-	if os.IsNotExist(err) {
-		err = nil
-	}
-	return file, log, err
+	return im, nil
 }
 
 // torn is what the write under way has left: of what it added to the
 // write-ahead log, some, perhaps damaged. A write that moved the log into the
 // file counts as not begun.
-func (d *disk) torn(file, log []byte, power bool) (_, _ []byte, err error) {
-	after, grown, err := d.read()
-	if err != nil || !bytes.Equal(after, file) || !bytes.HasPrefix(grown, log) {
-		return file, log, err
+func (d *disk) torn(before image, power bool) (image, error) {
+	after, err := d.read()
+	file, log, grown := before[0], before[1], after[1]
+	if err != nil || !bytes.Equal(after[0], file) || !bytes.HasPrefix(grown, log) {
+		return before, err
 	}
 	if !power || len(grown) == len(log) || d.a.chance(0.3) {
-		return file, grown, nil
+		return after, nil
 	}
 	cut := len(log) + d.a.intn(len(grown)-len(log))
 	torn := bytes.Clone(grown[:cut])
 	if cut > len(log) && d.a.chance(0.5) {
 		torn[len(log)+d.a.intn(cut-len(log))] ^= 1 << d.a.intn(8)
 	}
-	return file, torn, nil
+	before[1] = torn
+	return before, nil
 }
 
 // remove ends the disk.

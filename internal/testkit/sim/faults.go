@@ -153,7 +153,7 @@ func (d *drills) jump(a *actor, n *node) {
 
 func (d *drills) fill(a *actor) {
 	disk := d.w.nodes[0].disk
-	disk.full = true
+	disk.fill(a.intn(30))
 	d.w.after(a, a.between(100*time.Millisecond, 20*time.Second), func() { disk.full = false })
 }
 
