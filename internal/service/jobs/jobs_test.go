@@ -66,6 +66,12 @@ func start(t testing.TB, dir string) *instance { t.Helper(); return startWith(t,
 // startWith is start with a configuration.
 func startWith(t testing.TB, dir string, config map[string]any) *instance {
 	t.Helper()
+	return startFaces(t, dir, config, jobs.Leader())
+}
+
+// startFaces is startWith with the job services in an order.
+func startFaces(t testing.TB, dir string, config map[string]any, faces []*service.Registration) *instance {
+	t.Helper()
 	attrs := broker.NewAttrs()
 	uri := "local://" + filepath.Join(t.TempDir(), "local")
 	attrs.Put("local-uri", uri)
@@ -79,7 +85,7 @@ func startWith(t testing.TB, dir string, config map[string]any) *instance {
 	b.Online()
 	in.load(broker.ConnectorLocal(b))
 	in.load(rexec.Registration())
-	for _, r := range jobs.Leader() {
+	for _, r := range faces {
 		in.load(r)
 	}
 	in.load(schedService)

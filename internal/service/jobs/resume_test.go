@@ -9,6 +9,7 @@ import (
 	"goflux/eventlog"
 	"goflux/flux"
 	"goflux/internal/rpc"
+	"goflux/internal/service/jobs"
 )
 
 // A restart is one in the log of a job that waits, whichever of the job
@@ -19,7 +20,9 @@ func TestRestartIsOne(t *testing.T) {
 	id := in.mustSubmit("held", "0.001s", 0, 0)
 	in.waitEvent(id, "priority")
 	in.stop()
-	in = start(t, dir)
+	faces := jobs.Leader()
+	slices.Reverse(faces)
+	in = startFaces(t, dir, nil, faces)
 	defer in.stop()
 	var docs map[string]any
 	if err := in.c.RPC(t.Context(), "job-info.lookup", flux.NodeAny, rpc.JobInfoLookup{ID: id, Keys: []string{"eventlog"}}, &docs); err != nil {
