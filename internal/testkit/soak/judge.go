@@ -138,15 +138,20 @@ func (s *soak) settle(ctx context.Context, v *Verdict) (map[string][]finalJob, e
 		return nil, err
 	}
 	s.say("waiting until all jobs have ended")
-	quiet := s.await(ctx, quietPatience, "all jobs have ended", func(ctx context.Context) (bool, error) {
-		if !c.connect(ctx) {
-			return false, nil
+	for left := -1; left != 0; {
+		before := left
+		err := s.await(ctx, quietPatience, "jobs end", func(ctx context.Context) (bool, error) {
+			if !c.connect(ctx) {
+				return false, nil
+			}
+			jobs, err := listJobs(ctx, c.client, activeStates)
+			left = len(jobs)
+			return err == nil && left != before, err
+		})
+		if err != nil {
+			v.take(Problem{unended, "jobs", err.Error()})
+			break
 		}
-		jobs, err := listJobs(ctx, c.client, activeStates)
-		return err == nil && len(jobs) == 0, err
-	})
-	if quiet != nil {
-		v.take(Problem{unended, "jobs", quiet.Error()})
 	}
 	if !c.connect(ctx) {
 		return nil, fmt.Errorf("the last broker does not answer")

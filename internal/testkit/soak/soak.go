@@ -29,8 +29,8 @@ type Options struct {
 const (
 	// startPatience bounds the first start of all brokers.
 	startPatience = time.Minute
-	// quietPatience bounds how long all jobs may take to end after the last
-	// fault. It is for the wait alone: no verdict depends on it but that they end.
+	// quietPatience bounds how long it may take, after the last fault, until a
+	// next job ends.
 	quietPatience = 3 * time.Minute
 	// stopPatience bounds the end of all brokers in order.
 	stopPatience = time.Minute
