@@ -111,12 +111,10 @@ func unpack(key uint32, b []byte) ([]byte, error) {
 		if size > maxPacked {
 			return nil, damaged("size %d", size)
 		}
-		r := flate.NewReaderDict(bytes.NewReader(plain), packDictionary)
-		out := new(bytes.Buffer)
-		if _, err := io.Copy(out, io.LimitReader(r, int64(size)+1)); err != nil {
+		var err error
+		if plain, err = inflate(plain, size); err != nil {
 			return nil, damaged("%v", err)
 		}
-		plain = out.Bytes()
 	default:
 		return nil, damaged("unknown format %d", b[0])
 	}
@@ -124,6 +122,28 @@ func unpack(key uint32, b []byte) ([]byte, error) {
 		return nil, damaged("checksum does not match")
 	}
 	return plain, nil
+}
+
+// inflaters are kept: each has tables of 40 kB.
+var inflaters = sync.Pool{New: func() any { return flate.NewReader(nil) }}
+
+// maxRatio is how much longer than deflated text the plain one can be.
+const maxRatio = 1032
+
+// inflate returns what was deflated, which is said to be so long. What is
+// longer is cut off after the byte that tells.
+func inflate(deflated []byte, size uint32) ([]byte, error) {
+	r := inflaters.Get().(io.ReadCloser)
+	defer inflaters.Put(r)
+	if err := r.(flate.Resetter).Reset(bytes.NewReader(deflated), packDictionary); err != nil {
+		return nil, err
+	}
+	out := make([]byte, min(int64(size), maxRatio*int64(len(deflated)))+1)
+	n, err := io.ReadFull(r, out)
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		err = nil // it is as long as it is said to be, or the caller finds that it is not
+	}
+	return out[:n], err
 }
 
 func damaged(format string, args ...any) error {
