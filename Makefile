@@ -3,7 +3,8 @@
 #   make run     build, and run a parallel job in an instance of four brokers
 #   make check   build, vet, static checks, known vulnerabilities, all tests
 #   make bench   measure; a line of JSON a figure
-#   make soak    kill and stop brokers for a quarter of an hour (docs/soak.md)
+#   make soak    kill and stop brokers for a quarter of an hour (docs/soak.md),
+#                simulated ones for another
 #   make install PREFIX=/usr DESTDIR=…
 
 GO     ?= go
@@ -28,7 +29,7 @@ where = $(if $(filter flux,$(1)),bin,$(if $(filter flux-shell flux-imp,$(1)),lib
 PROGRAMS := $(foreach p,$(notdir $(wildcard cmd/*)),$(call where,$(p)))
 
 .NOTPARALLEL:
-.PHONY: all build run check vet static vulncheck race test bench soak soak-real soak-crash conformance install clean FORCE
+.PHONY: all build run check vet static vulncheck race test bench soak soak-sim soak-real soak-crash conformance install clean FORCE
 
 all: build
 
@@ -68,7 +69,13 @@ bench: build
 	@$(GO) run ./bench $(BENCH)
 
 # make soak SOAK='-kills 20 -seed 7': a line of JSON with the verdict.
-soak: soak-real soak-crash
+soak: soak-sim soak-real soak-crash
+
+# make soak-sim SIM='-seed 7 -brokers 1000 -jobs 10000': whole instances under
+# fake time, of seeds that nobody has seen (docs/found-by-simulation.md).
+SIM ?= -seed 0 -brokers 0 -jobs 0 -for 15m
+soak-sim:
+	$(GO) run ./internal/testkit/sim/run $(SIM)
 
 soak-real: build
 	@$(GO) run ./test/soak $(SOAK)
