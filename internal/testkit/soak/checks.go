@@ -98,7 +98,7 @@ func checkJob(plan *plannedJob, c *clientView, j finalJob, notes map[int]*taskNo
 		tell(unended, "it is in state %s\n%s", w.state, j.eventlog)
 		return
 	}
-	if c.canceled && !w.canceled && !w.finish {
+	if c.canceled && !w.canceled {
 		tell(lost, "its cancellation was acknowledged and is not there\n%s", j.eventlog)
 	}
 	for rank, t := range notes {
