@@ -122,6 +122,7 @@ type lister struct {
 	user    uint32
 	jobs    []map[string]any
 	damaged []uint64 // records that could not be read
+	entries int
 	// payloads are the answers.
 	payloads [][]byte
 }

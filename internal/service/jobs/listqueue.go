@@ -25,18 +25,23 @@ type listQueue struct {
 	waiting []*lister
 	same    map[string]*lister // of those that wait, by what is asked for
 	busy    bool               // being answered, or in a pause
+	// spent is the time that listings have taken beyond their share, as of at.
+	spent time.Duration
+	at    time.Time
 }
 
 const (
 	// listTurn is how many are answered at a time.
 	listTurn = 32
-	// listCost is about what it takes to bring an answer to its asker.
-	listCost = 50 * time.Microsecond
-	// listPauses is how many times longer than it took to answer it is then
-	// paused.
-	listPauses = 4
-	// longestPause bounds that, however busy the host is.
-	longestPause = time.Second
+	// listCost is about what it takes to bring an answer to its asker, and
+	// entryCost what an entry of one does.
+	listCost  = 50 * time.Microsecond
+	entryCost = 20 * time.Microsecond
+	// listShare is the share of a processor that a crowd's listings get: one
+	// in so many parts. Up to listCredit is given at once: those who list now
+	// and then are never kept waiting.
+	listShare  = 5
+	listCredit = 200 * time.Millisecond
 )
 
 // enqueue puts a listing behind those that wait.
@@ -71,7 +76,6 @@ func (s *jobs) enqueue(c *service.Call, l *lister) {
 // answerLists gives some listings their turn, and then others theirs.
 func (s *jobs) answerLists() {
 	q := &s.lists
-	begin := s.h.Now()
 	var turn []*lister
 	n := 0
 	for len(q.waiting) > 0 && n < listTurn {
@@ -89,12 +93,24 @@ func (s *jobs) answerLists() {
 			l.collect(s.store, active, ending)
 		}
 	}, func() {
+		cost := time.Duration(n) * listCost
 		for _, l := range turn {
+			cost += time.Duration(l.entries) * entryCost
 			s.answer(l)
 		}
-		took := s.h.Now().Sub(begin) + time.Duration(n)*listCost
-		s.h.After(min(listPauses*took, longestPause), s.nextTurn)
+		if pause := q.pause(s.h.Now(), cost); pause > 0 {
+			s.h.After(pause, s.nextTurn)
+			return
+		}
+		s.nextTurn()
 	})
+}
+
+// pause books what listings have cost, and is how long there are to be none.
+func (q *listQueue) pause(now time.Time, cost time.Duration) time.Duration {
+	q.spent = max(0, q.spent-now.Sub(q.at)/listShare) + cost
+	q.at = now
+	return max(0, q.spent-listCredit) * listShare
 }
 
 func (s *jobs) nextTurn() {
@@ -159,6 +175,7 @@ func (l *lister) collect(st *store.Store, active, ending []map[string]any) {
 	if !l.full() && l.m.wantsEnded() {
 		l.collectFinished(st, ending)
 	}
+	l.entries = len(l.jobs)
 	if l.err == nil {
 		l.payloads, l.err = l.encode(l.calls[0].Streaming())
 	}
