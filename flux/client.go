@@ -71,7 +71,7 @@ type conn interface {
 	Close() error
 }
 
-// Open connects to the broker at uri: local://PATH, fd://N. "" stands for
+// Open connects to the broker at uri: local://PATH, ssh://[USER@]HOST[:PORT]/PATH, fd://N. "" stands for
 // $FLUX_URI, or else the system instance.
 func Open(ctx context.Context, uri string) (*Client, error) {
 	nc, err := connect(ctx, uri)
@@ -83,7 +83,7 @@ func Open(ctx context.Context, uri string) (*Client, error) {
 
 func newClient(cn conn) *Client {
 	c := &Client{
-		conn:    cn,
+		conn:    trace(cn),
 		cred:    credFromEnv(),
 		pending: map[uint32]*Call{},
 		subs:    map[*Subscription]struct{}{},
