@@ -5,6 +5,8 @@ package shell
 import (
 	"fmt"
 	"io"
+	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -31,6 +33,22 @@ type logContext struct {
 	Level     int    `json:"level"`
 	Component string `json:"component,omitempty"`
 	Message   string `json:"message"`
+	File      string `json:"file,omitempty"` // of this program, with Line
+	Line      int    `json:"line,omitzero"`
+}
+
+// locate notes where in this program the message comes from.
+func (c *logContext) locate() {
+	for skip := 2; ; skip++ {
+		_, file, line, ok := runtime.Caller(skip)
+		if !ok {
+			return
+		}
+		if c.File = filepath.Base(file); c.File != "log.go" {
+			c.Line = line
+			return
+		}
+	}
 }
 
 // logger is the shell's log. Messages become events of the job's output
@@ -52,7 +70,9 @@ func (l *logger) log(sev severity, component, format string, args ...any) {
 		text = text[:maxLogText-1] + "+"
 	}
 	if l.sink != nil {
-		l.sink(logContext{l.rank, int(sev), component, text})
+		c := logContext{Rank: l.rank, Level: int(sev), Component: component, Message: text}
+		c.locate()
+		l.sink(c)
 		return
 	}
 	fmt.Fprintf(l.stderr, "flux-shell: %s: %s%s\n", sevNames[sev], prefix(component), text)

@@ -5,6 +5,7 @@ package shell
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -167,18 +168,18 @@ func (r *luaRC) run(file string) error {
 func luaError(file string, err error) error {
 	var api *lua.ApiError
 	var syntax *parse.Error
+	var cannot *fs.PathError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &cannot), errors.As(err, &api) && errors.As(api.Cause, &cannot): // the caller names the file
+		return errors.New(message.ErrnoText(message.Errno(cannot)))
 	case errors.As(err, &syntax):
 		return fmt.Errorf("%s:%d: unexpected symbol near '%s'", file, syntax.Pos.Line, syntax.Token)
 	case errors.As(err, &api) && errors.As(api.Cause, &syntax):
 		return fmt.Errorf("%s:%d: unexpected symbol near '%s'", file, syntax.Pos.Line, syntax.Token)
 	case errors.As(err, &api) && api.Object != lua.LNil:
 		return errors.New(api.Object.String())
-	}
-	if num := message.Errno(err); num == syscall.ENOENT || num == syscall.EACCES {
-		return errors.New(message.ErrnoText(num))
 	}
 	return err
 }
