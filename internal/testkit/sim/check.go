@@ -188,7 +188,7 @@ func (c *checker) free(id jobid.ID) {
 }
 
 // started judges a shell's start, on a node where others run.
-func (c *checker) started(n *node, x *process, live []*process) {
+func (c *checker) started(n *node, x *shell, live []*shell) {
 	key := attempt{x.info.ID, x.info.Attempt, n.rank}
 	if _, twice := c.starts[key]; twice && !c.powerless(x.info.ID) {
 		c.w.fail("job %s was started twice in attempt %d on rank %d\n%s", x.info.ID, x.info.Attempt, n.rank, c.logs[x.info.ID])

@@ -128,7 +128,7 @@ func (n *node) start() {
 // registrations are the services, in the order of loading.
 func (b *broker) registrations() []*service.Registration {
 	has := b.node.inventory()
-	agent := jobagent.On(func(h service.Host) jobagent.Node { return &shells{h: h, p: b.node.procs} })
+	agent := jobagent.On(func(h service.Host) jobagent.Node { return &agentNode{h: h, p: b.node.procs} })
 	all := []*service.Registration{b.moduleService(), b.overlay.registration(), groups.Service, heartbeat.Service, content.Service()}
 	if b.node.rank != 0 {
 		all = append(all, kvs.Follower(), resource.FollowerOn(has), agent)

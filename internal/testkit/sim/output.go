@@ -19,7 +19,7 @@ import (
 
 // mouth says a shell's lines, one after the other.
 type mouth struct {
-	x     *process
+	x     *shell
 	lines int // to be said
 	said  int // acknowledged
 	busy  bool
@@ -27,7 +27,7 @@ type mouth struct {
 }
 
 // line is the n-th of a shell.
-func (x *process) line(rank uint32, n int) string {
+func (x *shell) line(rank uint32, n int) string {
 	return fmt.Sprintf(`{"timestamp":1.0,"name":"data","context":{"stream":"stdout","rank":"%d","data":"line %d\n"}}`, rank, n)
 }
 
@@ -112,7 +112,7 @@ func (c *checker) hears(v voice, text string) {
 			continue
 		}
 		n++
-		if want := (&process{}).line(v.rank, n); strings.TrimSuffix(line, "\n") != want {
+		if want := (&shell{}).line(v.rank, n); strings.TrimSuffix(line, "\n") != want {
 			c.w.fail("job %s: output of rank %d: %s where %s is expected", v.id, v.rank, line, want)
 			return
 		}

@@ -4,6 +4,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,8 +14,6 @@ import (
 	"goflux/idset"
 	"goflux/internal/message"
 	"goflux/internal/rpc"
-	"goflux/internal/service"
-	"goflux/internal/service/jobagent"
 	"goflux/internal/sys/topology"
 	"goflux/jobid"
 	"goflux/jobspec"
@@ -36,27 +35,39 @@ func (n *node) inventory() topology.Inventory {
 
 // processes is a node's process table, and the directories of its jobs.
 type processes struct {
-	w    *world
-	n    *node
-	a    *actor
-	pid  int
-	dirs map[string]*process
+	w     *world
+	n     *node
+	a     *actor
+	pid   int
+	procs map[int]*process  // that run, by process id
+	dirs  map[string]*shell // by directory
 }
 
-// process is a shell, with what it leaves behind.
+// process is the process of one shell after the other.
 type process struct {
-	pid     int
-	dir     string
-	info    rpc.ShellInfo
-	plan    plan
-	r       *rset.R
-	alive   bool
-	status  int
-	ended   func(status int) // who watches, nil when nobody does
-	client  *client          // its connection to the broker
-	asking  bool             // it has entered a barrier
-	passed  int              // barriers
-	missing time.Duration    // since when the leader's services are
+	pid    int
+	alive  bool
+	runs   *shell           // nil while it waits for a job
+	ended  func(status int) // who watches, nil when nobody does
+	client *client          // with which it waits
+}
+
+// shell is a job's shell with its directory, which outlives it.
+type shell struct {
+	dir      string
+	info     rpc.ShellInfo
+	plan     plan
+	r        *rset.R
+	proc     *process
+	begun    bool // it has left a note of that
+	alive    bool
+	recorded bool // it has left a record of its end, which is
+	status   int
+
+	client  *client // its connection to the broker
+	asking  bool    // it has entered a barrier
+	passed  int     // barriers
+	missing time.Duration
 }
 
 // plan is what a simulated job does, from its jobspec.
@@ -71,58 +82,49 @@ type plan struct {
 // planAttr is the attribute of a jobspec with the plan.
 const planAttr = "system.simulated"
 
-// shells is the node as one life of the job agent sees it.
-type shells struct {
-	h service.Host
-	p *processes
+func newProcesses(w *world, n *node) *processes {
+	return &processes{w: w, n: n, a: w.newActor(), procs: map[int]*process{}, dirs: map[string]*shell{}}
 }
 
-var _ jobagent.Node = (*shells)(nil)
-
-// Cores implements jobagent.Node.
-func (s *shells) Cores() ([]string, error) { return nil, nil }
-
-// Start implements jobagent.Node.
-func (s *shells) Start(st *jobagent.Start) (int, error) {
-	p := s.p
-	var info rpc.ShellInfo
-	if err := message.Unmarshal(st.Info, &info); err != nil {
-		p.w.fail("rank %d: the shell's information: %v", p.n.rank, err)
-		return 0, err
-	}
+// make makes a job's directory.
+func (p *processes) make(dir string, info *rpc.ShellInfo) *shell {
+	x := &shell{dir: dir, info: *info, alive: true}
 	spec, err := jobspec.Parse(info.Jobspec)
+	if err == nil {
+		err = message.Unmarshal(spec.Attr(planAttr), &x.plan)
+	}
+	if err == nil {
+		x.r, err = rset.Parse(info.R)
+	}
 	if err != nil {
-		p.w.fail("rank %d: jobspec of job %s: %v", p.n.rank, info.ID, err)
-		return 0, err
+		p.w.fail("rank %d: what job %s is to do: %v", p.n.rank, info.ID, err)
 	}
-	r, err := rset.Parse(info.R)
-	if err != nil {
-		p.w.fail("rank %d: R of job %s: %v", p.n.rank, info.ID, err)
-		return 0, err
-	}
-	x := &process{dir: st.Dir, info: info, r: r, alive: true}
-	if err := message.Unmarshal(spec.Attr(planAttr), &x.plan); err != nil {
-		p.w.fail("rank %d: plan of job %s: %v", p.n.rank, info.ID, err)
-		return 0, err
-	}
-	p.pid++
-	x.pid = p.pid
-	p.w.note("shell", p.n.rank, info.ID, info.Attempt)
-	p.w.check.started(p.n, x, p.live())
-	p.dirs[st.Dir] = x
-	p.w.after(p.a, p.a.between(time.Millisecond, 20*time.Millisecond), func() { p.begin(x) })
-	return x.pid, nil
+	p.dirs[dir] = x
+	return x
 }
 
-// live are the shells that run, in order of their start.
-func (p *processes) live() []*process {
-	var all []*process
-	for _, x := range p.dirs {
-		if x.alive {
+// begin has a process begin with a job, soon.
+func (p *processes) begin(q *process, x *shell) {
+	q.runs, x.proc = x, q
+	p.w.after(p.a, p.a.between(time.Millisecond, 20*time.Millisecond), func() {
+		if !q.alive || q.runs != x || x.begun {
+			return
+		}
+		p.w.note("shell", p.n.rank, x.info.ID, x.info.Attempt, "process", q.pid)
+		p.w.check.started(p.n, x, p.live())
+		x.begun = true
+		p.meet(x)
+	})
+}
+
+// live are the shells that run, in order.
+func (p *processes) live() []*shell {
+	var all []*shell
+	for _, pid := range slices.Sorted(maps.Keys(p.procs)) {
+		if x := p.procs[pid].runs; x != nil && x.begun && x.alive {
 			all = append(all, x)
 		}
 	}
-	slices.SortFunc(all, func(a, b *process) int { return a.pid - b.pid })
 	return all
 }
 
@@ -134,7 +136,7 @@ const (
 
 // link is a shell's connection to a broker that lets it in, or nil. A shell is a
 // service there, too.
-func (p *processes) link(x *process) *client {
+func (p *processes) link(x *shell) *client {
 	b := p.n.broker
 	if b == nil || !b.online || p.n.paused {
 		return nil
@@ -151,7 +153,7 @@ func (p *processes) link(x *process) *client {
 }
 
 // serve answers what a shell is asked.
-func (p *processes) serve(x *process, m *message.Message) {
+func (p *processes) serve(x *shell, m *message.Message) {
 	if m.Is(message.FlagNoResponse) {
 		return
 	}
@@ -175,25 +177,25 @@ func (p *processes) brokerOnline() {
 	}
 }
 
-// begin is what a shell does first: it waits for the others, as often as is
+// meet is what a shell does first: it waits for the others, as often as is
 // planned, and looks for its broker when that is not there.
-func (p *processes) begin(x *process) {
+func (p *processes) meet(x *shell) {
 	switch {
 	case !x.alive || x.asking:
 	case x.passed >= x.plan.Barriers || x.r.Ranks().Len() < 2:
 		p.work(x)
 	case p.link(x) == nil:
-		p.beginLater(x)
+		p.meetLater(x)
 	default:
 		p.enterBarrier(x)
 	}
 }
 
-func (p *processes) beginLater(x *process) {
-	p.w.after(p.a, p.a.between(100*time.Millisecond, retryMost), func() { p.begin(x) })
+func (p *processes) meetLater(x *shell) {
+	p.w.after(p.a, p.a.between(100*time.Millisecond, retryMost), func() { p.meet(x) })
 }
 
-func (p *processes) enterBarrier(x *process) {
+func (p *processes) enterBarrier(x *shell) {
 	p.w.note("barrier", p.n.rank, x.info.ID, x.passed+1)
 	x.asking = true
 	req := rpc.ShellBarrier{ID: x.info.ID, Rank: p.n.rank, Seq: x.passed + 1}
@@ -210,111 +212,107 @@ func (p *processes) enterBarrier(x *process) {
 		case !x.alive:
 		case num == 0:
 			x.passed++
-			p.begin(x)
+			p.meet(x)
 		case num == syscall.EHOSTUNREACH, x.missing > 0 && p.w.now-x.missing < restartTime:
-			p.beginLater(x)
+			p.meetLater(x)
 		default: // a shell that cannot begin ends
 			p.exit(x, 1<<8)
 		}
 	})
 	call.lost = func() {
 		x.asking = false
-		p.beginLater(x)
+		p.meetLater(x)
 	}
 }
 
-// work is a shell's task: it prints, and takes its time.
-func (p *processes) work(x *process) {
+// work is a shell's task: it takes its time, and prints.
+func (p *processes) work(x *shell) {
 	p.w.after(p.a, time.Duration(x.plan.Duration*float64(time.Second)), func() {
 		p.speak(&mouth{x: x, lines: x.plan.Lines, done: func() { p.exit(x, x.plan.Status) }})
 	})
 }
 
-// exit ends a shell, which leaves its record.
-func (p *processes) exit(x *process, status int) {
+// exit is a shell's end as it comes to one by itself: it leaves its record, and
+// its process ends, or takes another job.
+func (p *processes) exit(x *shell, status int) {
 	if !x.alive {
 		return
 	}
 	p.w.note("exit", p.n.rank, x.info.ID, status)
-	x.alive, x.status = false, status
+	x.alive, x.recorded, x.status = false, true, status
 	if x.client != nil {
 		x.client.close()
 	}
-	if x.ended != nil {
-		x.ended(status)
+	q := x.proc
+	q.runs = nil
+	b := p.n.broker
+	if b == nil || !b.online || p.n.paused || !x.info.Next || x.r.Ranks().Len() > 1 || p.a.chance(0.2) {
+		p.end(q, status)
+		return
+	}
+	q.client = b.newClient()
+	req := rpc.AgentNext{ID: x.info.ID, Attempt: x.info.Attempt, Pid: q.pid, Status: status}
+	call := q.client.request("job-agent.next", req, 0, func(m *message.Message) {
+		q.client.close()
+		if !q.alive {
+			return
+		}
+		var job rpc.AgentJob
+		if m.Err() != nil || m.Decode(&job) != nil {
+			p.end(q, status)
+			return
+		}
+		y := p.dirs[filepath.Dir(job.Info)]
+		if y == nil {
+			p.w.fail("rank %d: process %d was handed job %s, of which there is no directory", p.n.rank, q.pid, job.ID)
+			return
+		}
+		p.begin(q, y)
+	})
+	call.lost = func() { p.end(q, status) }
+}
+
+// end ends a process.
+func (p *processes) end(q *process, status int) {
+	if !q.alive {
+		return
+	}
+	q.alive = false
+	delete(p.procs, q.pid)
+	if x := q.runs; x != nil {
+		x.alive = false
+		if x.client != nil {
+			x.client.close()
+		}
+	}
+	if q.client != nil {
+		q.client.close()
+	}
+	if q.ended != nil {
+		q.ended(status)
 	}
 }
 
 // powerOff ends everything, and what was in memory is gone.
 func (p *processes) powerOff() {
-	for _, x := range p.dirs {
-		x.alive, x.ended = false, nil
-		p.n.lostPower[x.info.ID] = true
+	for _, q := range p.procs {
+		q.alive, q.ended = false, nil
 	}
-	p.dirs = map[string]*process{}
+	for _, x := range p.dirs {
+		if x.begun {
+			p.n.lostPower[x.info.ID] = true
+		}
+		x.alive = false
+	}
+	p.procs, p.dirs = map[int]*process{}, map[string]*shell{}
 }
 
 // brokerGone leaves the shells to themselves.
 func (p *processes) brokerGone() {
-	for _, x := range p.dirs {
-		x.ended = nil
+	for _, q := range p.procs {
+		q.ended = nil
 	}
 }
-
-// Found implements jobagent.Node.
-func (s *shells) Found(dir, suffix string) []jobagent.Found {
-	var all []*process
-	for name, x := range s.p.dirs {
-		if filepath.Dir(name) == dir && strings.HasSuffix(name, suffix) {
-			all = append(all, x)
-		}
-	}
-	slices.SortFunc(all, func(a, b *process) int { return a.pid - b.pid })
-	var out []jobagent.Found
-	for _, x := range all {
-		out = append(out, jobagent.Found{Dir: x.dir, Info: x.info, Pid: x.pid, Alive: x.alive, Status: x.status})
-	}
-	return out
-}
-
-// Watch implements jobagent.Node.
-func (s *shells) Watch(dir string, _ int, ended func(status int)) {
-	x := s.p.dirs[dir]
-	x.ended = func(status int) { s.h.Post(func() { ended(status) }) }
-	if !x.alive {
-		x.ended(x.status)
-	}
-}
-
-// slowestDeath is how long a process takes to end by a signal.
-const slowestDeath = 300 * time.Millisecond
-
-// Kill implements jobagent.Node.
-func (s *shells) Kill(pid int, sig syscall.Signal) error {
-	group := pid < 0
-	if group {
-		pid = -pid
-	}
-	for _, x := range s.p.live() {
-		if x.pid != pid {
-			continue
-		}
-		if sig == syscall.SIGKILL || !x.plan.Deaf {
-			s.p.w.after(s.p.a, s.p.a.between(0, slowestDeath), func() { s.p.exit(x, int(sig)) })
-		}
-		return nil
-	}
-	return syscall.ESRCH
-}
-
-// Log implements jobagent.Node.
-func (s *shells) Log(string) string { return "" }
-
-// Remove implements jobagent.Node.
-func (s *shells) Remove(dir string) { delete(s.p.dirs, dir) }
-
-// Close implements jobagent.Node.
-func (s *shells) Close() {}
 
 // attempt is what may run once.
 type attempt struct {

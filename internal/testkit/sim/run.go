@@ -145,7 +145,7 @@ func newWorld(o Options) (*world, error) {
 	}
 	for rank := range o.Brokers {
 		n := &node{w: w, rank: uint32(rank), a: w.newActor(), lostPower: map[jobid.ID]bool{}}
-		n.procs = &processes{w: w, n: n, a: w.newActor(), dirs: map[string]*process{}}
+		n.procs = newProcesses(w, n)
 		if rank == 0 {
 			n.disk = &disk{w: w, n: n, a: w.newActor(), dir: dir}
 		}
