@@ -37,6 +37,7 @@ type loadedModule struct {
 	builtin bool
 	mod     runner
 	reg     *service.Registration
+	joining bool          // its names are not registered yet, though the module may run
 	ready   []func(error) // waiting for the module to run
 	gone    []func(error) // waiting for it to exit
 }
@@ -93,7 +94,7 @@ func (ms *Modules) Load(reg *service.Registration, name, path string, args []str
 	if reg.Group != "" && ms.groups[reg.Group] != nil {
 		ms.loaded[name] = entry
 		mod := ms.groups[reg.Group]
-		entry.mod = mod
+		entry.mod, entry.joining = mod, true
 		ms.mu.Unlock()
 		ms.join(mod, entry, args)
 		return
@@ -151,7 +152,7 @@ func (ms *Modules) join(mod *module, e *loadedModule, args []string) {
 			delete(ms.loaded, e.name)
 		}
 		ready := e.ready
-		e.ready = nil
+		e.ready, e.joining = nil, false
 		ms.mu.Unlock()
 		for _, fn := range ready {
 			fn(err)
@@ -327,6 +328,9 @@ func (ms *Modules) stateChanged(mod runner, s ModState, err error) {
 		}
 		switch s {
 		case ModRunning:
+			if e.joining {
+				continue
+			}
 			ready = append(ready, e.ready...)
 			e.ready = nil
 		case ModExited:
