@@ -32,11 +32,16 @@ func newRun(a *app) *cobra.Command {
 	s.commonFlags(fs)
 	s.taskFlags(fs)
 	fs.StringVar(&s.waitEvent, "wait-event", "", "Detach from the job's event log after event `NAME`")
+	fs.BoolVar(&s.debug, "debug-emulate", false, "")
+	_ = fs.MarkHidden("debug-emulate")
 	ownArgs(cmd)
 	return cmd
 }
 
 func (a *app) runJob(s *submission) error {
+	if s.debug {
+		s.SetOpt = append(s.SetOpt, "stop-tasks-in-exec")
+	}
 	j, err := s.jobspec(&s.Args, a.jobSystem())
 	if err != nil {
 		return badSubmission(err)
@@ -59,6 +64,7 @@ func (a *app) runJob(s *submission) error {
 	o := attach.Defaults(id, f58(id))
 	o.New = true
 	o.LabelIO = s.LabelIO
+	o.Continue = s.debug
 	o.ShowEvents = s.verbose > 1
 	o.ShowExec = s.verbose > 2
 	if s.waitEvent != "" {

@@ -18,6 +18,7 @@ type submission struct {
 	dryRun, quiet bool
 	verbose       int
 	waitEvent     string // of flux run
+	debug         bool   // of flux run: tasks stop for a debugger, which lets them go on
 	// problem is what is wrong with a value that only looks like a matter of
 	// usage.
 	problem error

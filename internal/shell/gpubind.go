@@ -17,7 +17,7 @@ type gpuBind struct {
 func (g *gpuBind) init() error {
 	mode := "on"
 	if err := g.s.job.opts.str("gpu-affinity", &mode); err != nil {
-		g.s.log.warnf("gpu-affinity", "invalid option: %s", g.s.job.opts.get("gpu-affinity"))
+		g.s.log.warnf("gpu-affinity", "Failed to get gpu-affinity shell option: a string is expected, not %s", g.s.job.opts.get("gpu-affinity"))
 	}
 	gpus := g.s.plan.me().gpus
 	if mode == "off" {

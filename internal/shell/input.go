@@ -18,6 +18,9 @@ import (
 const (
 	inputLimit     = 10 << 20 // bytes of input kept, unless the option says otherwise
 	inputLimitMost = 32 << 20
+	// inputBatch is how long input waits to be recorded with what follows, in
+	// seconds. The tasks get it at once.
+	inputBatch = 0.5
 	// inputFanout is the width of the tree in which input for all is passed
 	// from shell to shell.
 	inputFanout = 8
@@ -40,7 +43,7 @@ type input struct {
 }
 
 func (in *input) init() error {
-	kind, batch := "service", 0.0
+	kind, batch := "service", inputBatch
 	in.limit = inputLimit
 	opts := in.s.job.opts
 	err := firstError(

@@ -108,6 +108,9 @@ func (s *Session) execEvent(e eventlog.Entry) {
 		s.shellInit(e)
 	case "shell.start":
 		s.closeOtherStdin(e)
+		if s.Continue {
+			s.fx.Kill(int(syscall.SIGCONT))
+		}
 	case "log":
 		s.execLogLine(e)
 	case "complete":

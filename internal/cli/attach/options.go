@@ -27,6 +27,9 @@ type Options struct {
 	ReadOnly bool
 	// StdinRanks are the tasks that get standard input, an idset or AllRanks.
 	StdinRanks string
+	// Continue lets tasks go on that are stopped before their program's first
+	// instruction, as a debugger would.
+	Continue bool
 	// New is a job of this moment: that it ends before it could take standard
 	// input is no error, as it is for a job that had ended already.
 	New  bool
