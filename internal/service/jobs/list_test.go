@@ -4,6 +4,7 @@ package jobs_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -11,8 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goflux/flux"
+	"goflux/internal/core/job"
+	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service/jobs"
+	"goflux/jobid"
 )
 
 // stats is what is read of job-list.job-stats.
@@ -180,5 +184,28 @@ func TestFaceRefused(t *testing.T) {
 	in.b.SetConfig(table{})
 	if err := load(); err != nil {
 		t.Errorf("loading it again: %v", err)
+	}
+}
+
+// Raising an exception on all jobs meets jobs that it has ended just before.
+func TestRaiseAllOnce(t *testing.T) {
+	in := start(t, t.TempDir())
+	defer in.stop()
+	first := in.mustSubmit("a", "1h", 0, 0)
+	spec := fmt.Sprintf(`"system":{"dependencies":[{"scheme":"afterok","value":%q}],`, first)
+	second, err := in.submit(strings.Replace(request("b", "1h"), `"system":{`, spec, 1), 16, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := rpc.JobRaiseAll{UserID: message.UserUnknown, States: int(job.Active), Type: "cancel"}
+	var n rpc.JobsAffected
+	if err := in.rpc("job-manager.raiseall", all, &n); err != nil || n.Count != 2 {
+		t.Errorf("%+v, %v, want 2 jobs", n, err)
+	}
+	for _, id := range []jobid.ID{first, second} {
+		events := in.follow(id, "eventlog")
+		if c := strings.Count(strings.Join(events, " "), "exception"); c != 1 || events[len(events)-1] != "clean" {
+			t.Errorf("job %s: %v", id, events)
+		}
 	}
 }

@@ -4,6 +4,7 @@ package jobs
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"syscall"
 
@@ -123,6 +124,11 @@ func (s *jobs) raiseAll(c *service.Call, req *rpc.JobRaiseAll) {
 		c.Fail(err)
 		return
 	}
+	// a job that is ending by such an exception needs no other one
+	list = slices.DeleteFunc(list, func(j *job.Job) bool {
+		x := j.LastException
+		return x != nil && x.Type == req.Type && x.Severity == 0 && req.Severity == 0
+	})
 	if !req.DryRun {
 		for _, j := range list {
 			s.m.Raise(s.now(), j, job.Exception{Type: req.Type, Severity: req.Severity, Note: req.Note, UserID: c.Cred().UserID})
