@@ -39,7 +39,7 @@ type node struct {
 	over    bool      // it is not to be started again
 	wake    chan struct{}
 	starts  int
-	codes   map[int]int // how often it ended by itself, by exit status
+	codes   map[int]int // how often it ended by itself before its time, by exit status
 }
 
 // fanout makes a broker that is neither leader nor leaf among four.
@@ -163,7 +163,9 @@ func (n *node) run() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.cmd = nil
-	n.codes[cmd.ProcessState.ExitCode()]++
+	if !n.over && cmd.ProcessState.Exited() {
+		n.codes[cmd.ProcessState.ExitCode()]++
+	}
 	fmt.Fprintf(log, "--- %v at %s\n", cmd.ProcessState, time.Now().Format(time.StampMicro))
 	return nil
 }

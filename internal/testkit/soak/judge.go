@@ -245,10 +245,13 @@ func (s *soak) everyBrokerOnline(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// crashes are brokers that said more than they should.
+// crashes are brokers that ended by themselves, or said more than they should.
 func (s *soak) crashes() []Problem {
 	var problems []Problem
 	for _, n := range s.cluster.nodes {
+		for code, times := range n.codes {
+			problems = append(problems, Problem{crashed, fmt.Sprint("broker ", n.rank), fmt.Sprintf("ended by itself with exit status %d, %d times", code, times)})
+		}
 		b, err := os.ReadFile(filepath.Join(n.dir, "log"))
 		if err != nil {
 			continue // it was never started, which is told elsewhere
