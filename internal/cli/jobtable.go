@@ -17,6 +17,7 @@ func jobCommands() []command {
 		{"update", jobs, pyStyle, "change attributes of a job", newUpdate},
 		{"watch", jobs, pyStyle, "follow the output of jobs", newWatch},
 		{"job", jobs, cStyle, "attach to, query and change single jobs", newJob},
+		{"multi-prog", unlisted, pyStyle, "run a command of its own in each task of a job", newMultiProg},
 		{"job-exec-override", unlisted, pyStyle, "start and end mock jobs by hand", newJobOverride},
 		{"post-job-event", unlisted, pyStyle, "add an event to a job's log", newPostEvent},
 	}

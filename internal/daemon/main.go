@@ -104,6 +104,9 @@ func (d *daemon) run() (int, error) {
 	if err != nil {
 		return 1, err
 	}
+	if d.opt.verbose > 1 {
+		fmt.Fprintln(os.Stderr, "flux-broker: entering event loop")
+	}
 	return life.run(), nil
 }
 

@@ -32,6 +32,10 @@ func split(value, quoted string, hasQuoted bool) ([]string, error) {
 	return s.words, nil
 }
 
+// Words splits a line at white space as a shell does. A # outside of quotes
+// begins a comment.
+func Words(line string) ([]string, error) { return split(line, "", false) }
+
 func (s *splitter) end() {
 	if s.open {
 		s.words = append(s.words, s.word.String())
