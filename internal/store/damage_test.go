@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"zombiezen.com/go/sqlite"
+
 	"goflux/internal/testkit/faultdisk"
 )
 
@@ -101,6 +103,9 @@ func openDamaged(t *testing.T, dir string, im faultdisk.Image, want string) verd
 // Whatever bit of a store's files is turned over, and wherever a file is cut:
 // the store opens, and what is missing or different has been reported.
 func TestDamageIsNeverSilent(t *testing.T) {
+	if underRace {
+		t.Skip("opens hundreds of stores, one after another")
+	}
 	killed, closed, want := aged(t, 60)
 	long, _, _ := aged(t, 600)
 	rng := rand.New(rand.NewPCG(5, 5))
@@ -184,4 +189,39 @@ func TestCheckFindsDamage(t *testing.T) {
 	}
 	_ = s.Close()
 	_ = f.Close() // not before: that would take SQLite's locks away
+}
+
+// What flux-core writes to the file is no damage.
+func TestAnotherProgramMayWrite(t *testing.T) {
+	path := filepath.Join(fastDir(t), FileName)
+	opt := Options{Lasting: true, Space: smallDisk}
+	s := open(t, path, opt)
+	must(t, s, func(b *Batch) { b.PutCheckpoint([]byte(`{"rootref":"a"}`), true) })
+	_ = s.Close()
+	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := strings.Repeat("x", 200)
+	for i := range 100 {
+		d := fmt.Append(nil, i, data)
+		if err := exec(c, "INSERT INTO objects (hash,size,object) VALUES (?,-1,?)", raw(d), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := exec(c, "INSERT INTO checkpt_v2 (value) VALUES (?)", `{"rootref":"b"}`); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close()
+	for i, want := range []int{1, 0} {
+		s = open(t, path, opt)
+		f := s.Findings()
+		if len(f) != want || want == 1 && !strings.Contains(f[0], "another program") {
+			t.Errorf("start %d: %q", i, f)
+		}
+		if n, err := s.ContentStats(); err != nil || n.Objects != 100 {
+			t.Errorf("%d objects, %v", n.Objects, err)
+		}
+		_ = s.Close()
+	}
 }

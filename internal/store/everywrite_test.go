@@ -157,10 +157,10 @@ func recordTrace(t *testing.T, length int) (ops []faultdisk.Op, states []string)
 // Killed, or without power, at any write or sync of its life, a store comes
 // back with all that was answered and nothing by halves, and reports no damage.
 func TestEveryWriteIsACrashPoint(t *testing.T) {
-	length := traceLength
-	if testing.Short() {
-		length = 100
+	if underRace {
+		t.Skip("opens hundreds of stores, one after another")
 	}
+	length := traceLength
 	ops, states := recordTrace(t, length)
 	index := map[string][]int{}
 	for i, s := range states {

@@ -66,8 +66,10 @@ func (p *patient) examine() (*examination, error) {
 		return x, nil // it is about to be made
 	}
 	if !guardOK {
-		x.check, x.resum = true, true
-		if p.guard.exists || p.known() {
+		// The first start with a file of flux-core's that is large does not
+		// wait for a check.
+		x.check, x.resum = p.guard.exists || p.size <= examineLimit, true
+		if p.guard.exists {
 			x.findings = append(x.findings, "the checksums of pages are damaged; the structure was checked instead")
 		}
 	}
@@ -250,7 +252,11 @@ func (x *examination) decide(p *patient, bad []uint32) {
 			// Every record can be read: what differs lies where nothing is
 			// kept, in an index, or was changed by another program.
 			x.check, x.resum = true, true
-			x.findings = append(x.findings, "all records could be read")
+			if v.foreign {
+				x.findings = []string{"another program has written to the database since; all records could be read"}
+			} else {
+				x.findings = append(x.findings, "all records could be read")
+			}
 			return
 		}
 	}
@@ -265,7 +271,9 @@ type survey struct {
 	rows  map[string]int
 	bad   []string // what cannot be read
 	stale bool
-	lost  []uint64 // jobs of which the index knows and the table does not
+	// foreign is set when there is a checkpoint that this program did not make.
+	foreign bool
+	lost    []uint64 // jobs of which the index knows and the table does not
 }
 
 func (v *survey) clean() bool { return len(v.bad) == 0 && len(v.lost) == 0 && !v.stale }
@@ -347,6 +355,7 @@ func (v *survey) indexed(fn func(id uint64)) {
 // does not, or page that cannot be read, with an error.
 func (v *survey) each(fn func(table string, r dbfile.Row, err error)) {
 	newest := v.newestCheckpoint()
+	v.foreign = false
 	for _, t := range tables {
 		root := v.roots[t.name]
 		if root == 0 {
@@ -357,6 +366,9 @@ func (v *survey) each(fn func(table string, r dbfile.Row, err error)) {
 			Bad: func(_ uint32, err error) { fn(t.name, dbfile.Row{}, err) },
 			Row: func(r dbfile.Row) {
 				err := verify(t.name, t.columns, r)
+				if t.name == "checkpt_v2" && newest != nil && r.ID > newest.id {
+					v.foreign = true
+				}
 				if t.name == "checkpt_v2" && err == nil && !newest.matches(r) {
 					err = fmt.Errorf("checkpoint %d does not match its checksum", r.ID)
 				}

@@ -17,10 +17,10 @@ const maxTold = 20
 func (b *backing) tellDamage() {
 	for i, line := range b.store.Findings() {
 		if i == maxTold {
-			b.h.Log().Error("damaged database: flux fsck tells the rest", "path", b.store.Path())
+			b.h.Log().Error("content database: flux fsck tells the rest", "path", b.store.Path())
 			break
 		}
-		b.h.Log().Error("damaged database", "path", b.store.Path(), "found", line)
+		b.h.Log().Error("content database", "path", b.store.Path(), "found", line)
 	}
 	if !b.store.Unchecked() {
 		return
@@ -29,7 +29,7 @@ func (b *backing) tellDamage() {
 	var err error
 	b.h.Go(func(context.Context) { wrong, err = b.store.CheckPages() }, func() {
 		for _, line := range wrong {
-			b.h.Log().Error("damaged database: see flux fsck", "path", b.store.Path(), "found", line)
+			b.h.Log().Error("content database: see flux fsck", "path", b.store.Path(), "found", line)
 		}
 		if err != nil {
 			b.h.Log().Error("checking the database", "path", b.store.Path(), "err", err)
