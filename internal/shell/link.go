@@ -25,9 +25,10 @@ type brokerLink struct {
 	*loop
 	uri       string
 	reconnect bool
-	writer    int    // the shell's rank
-	service   string // name offered to other shells, "" before offer
-	prefix    string // of the events subscribed to
+	writer    int         // the shell's rank
+	service   string      // name offered to other shells, "" before offer
+	prefix    string      // of the events subscribed to
+	offered   func(error) // to be called when the service is in place
 	onRequest func(*flux.Message)
 	onEvent   func(*flux.Message)
 	// onLost is called once when the broker is gone for good, onBack each
@@ -104,12 +105,33 @@ func (k *brokerLink) conn() *flux.Client {
 // offer registers a service and subscribes to events, on a goroutine of its
 // own: ready, called on the loop, says when both are in place.
 func (k *brokerLink) offer(service, prefix string, ready func(error)) {
-	k.service, k.prefix = service, prefix
+	k.service, k.prefix, k.offered = service, prefix, ready
 	c := k.conn()
 	go func() {
-		err := k.present(c)
-		k.post(func() { ready(err) })
+		for {
+			err := k.present(c)
+			if err == nil || !k.reconnect || flux.Errno(err) != syscall.EAGAIN {
+				k.post(func() { k.presented(c, err) })
+				return
+			}
+			select { // the broker is there, but not at work yet
+			case <-time.After(retryFirst):
+			case <-k.ctx.Done():
+				return
+			}
+		}
 	}()
+}
+
+// presented is told how it went. A broker that has gone away meanwhile gets the
+// service when it is back.
+func (k *brokerLink) presented(c *flux.Client, err error) {
+	ready := k.offered
+	if ready == nil || err != nil && k.reconnect && c.Err() != nil {
+		return
+	}
+	k.offered = nil
+	ready(err)
 }
 
 func (k *brokerLink) present(c *flux.Client) error {
@@ -256,6 +278,7 @@ func (k *brokerLink) search() {
 func (k *brokerLink) back(c *flux.Client) {
 	k.adopt(c)
 	k.up = true
+	k.presented(c, nil)
 	for r := range k.calls {
 		r.again.stop()
 		k.send(r)

@@ -31,6 +31,9 @@ func (a *agent) adopt() {
 			continue
 		case f.Unbegun:
 			a.h.Log().Info("a job's shell had not begun when the broker went away", "path", f.Dir)
+			if f.Info.ID != 0 {
+				a.unbegun[f.Info.ID] = f.Info.Attempt
+			}
 			a.node.Remove(f.Dir)
 			continue
 		}

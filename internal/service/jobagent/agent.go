@@ -35,7 +35,7 @@ func On(node func(service.Host) Node) *service.Registration {
 			service.Deferred("job-agent.next", service.Owner, (*agent).next),
 		},
 		New: func(h service.Host, _ []string) (any, error) {
-			a := &agent{h: h, node: node(h), shells: map[jobid.ID]*shell{}, procs: map[int]*proc{}}
+			a := &agent{h: h, node: node(h), shells: map[jobid.ID]*shell{}, procs: map[int]*proc{}, unbegun: map[jobid.ID]int{}}
 			var err error
 			if a.cores, err = a.node.Cores(); err != nil { // the shells read the topology themselves
 				h.Log().Warn("the node's topology is not known", "err", err)
@@ -58,10 +58,13 @@ type agent struct {
 	// module being unloaded; gone says that it has been.
 	dismissed func()
 	gone      bool
-	asking    bool // the leader is being asked about shells
-	parked    []*parked
-	polling   bool     // it is asked for the sake of parked launches
-	cores     []string // the node's, which saves each shell from reading the topology
+	// unbegun are jobs that an earlier broker was given, and by their attempt:
+	// it may have told that it started a shell, which began nothing.
+	unbegun map[jobid.ID]int
+	asking  bool // the leader is being asked about shells
+	parked  []*parked
+	polling bool     // it is asked for the sake of parked launches
+	cores   []string // the node's, which saves each shell from reading the topology
 }
 
 // shell is a shell that runs on this node.
@@ -103,7 +106,9 @@ func (a *agent) launch(c *service.Call, req *rpc.AgentLaunch) {
 		}
 		return
 	}
-	if req.Reattach {
+	unbegun, ok := a.unbegun[req.ID]
+	delete(a.unbegun, req.ID)
+	if req.Reattach && !(ok && unbegun == req.Attempt) {
 		c.Fail(message.Errorf(syscall.ESRCH, "the job's shell is not on this node any more"))
 		return
 	}

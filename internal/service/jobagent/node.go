@@ -232,7 +232,7 @@ func (n *system) find(dir, id string) Found {
 	f := Found{Dir: dir}
 	err := readJSON(filepath.Join(dir, infoFile), &f.Info)
 	if err != nil || f.Info.ID.F58ASCII() != id { // it was being made
-		f.Unbegun = true
+		f.Info, f.Unbegun = rpc.ShellInfo{}, true
 		return f
 	}
 	// A shell that has left its record may be waiting for another job.

@@ -23,7 +23,14 @@ func (e *exec) askPassed(j *job, seq int) {
 		return
 	}
 	for _, rank := range j.ranks {
-		if j.shells[rank].ended || b.entered[rank] != nil {
+		if b.entered[rank] != nil {
+			continue
+		}
+		if j.shells[rank].ended {
+			if j.found { // see checkBarrier
+				b.pass(seq)
+				break
+			}
 			continue
 		}
 		e.h.Request(service.Request{Topic: e.shellTopic(j, "barriers"), NodeID: rank}, func(m *message.Message) {
@@ -36,6 +43,10 @@ func (e *exec) askPassed(j *job, seq int) {
 	e.h.After(relaunchPause, func() { e.askPassed(j, seq) })
 }
 
+// errEnding lets shells go that wait for others: the job is to end, of which it
+// has been told (see the shell's barrier).
+var errEnding = message.Errorf(syscall.EIO, "the job is being ended")
+
 // shellTopic is a method of the job's shells.
 func (e *exec) shellTopic(j *job, method string) string {
 	return fmt.Sprintf("%d-shell-%s.%s", j.userid, j.id.F58ASCII(), method)
@@ -44,6 +55,7 @@ func (e *exec) shellTopic(j *job, method string) string {
 // end ends a job's shells, as far as they are there.
 func (e *exec) end(j *job, sig syscall.Signal) {
 	j.fatal = true
+	j.barrier.fail(errEnding)
 	j.killer = &killer{began: e.h.Now(), pause: e.conf.killTimeout}
 	e.signal(j, sig)
 	e.escalate(j)

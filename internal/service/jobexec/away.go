@@ -53,7 +53,7 @@ func (e *exec) awaited(j *job, sh *shell, err error) bool {
 		return true
 	}
 	method, _ := e.h.Attr("broker.boot-method")
-	if method != "config" || num == syscall.ENOSYS && sh.away.IsZero() {
+	if method != "config" || num == syscall.ENOSYS && sh.away.IsZero() && sh.pid == 0 {
 		return false
 	}
 	if sh.away.IsZero() {

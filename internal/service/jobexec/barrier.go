@@ -63,6 +63,10 @@ func (e *exec) enterBarrier(c *service.Call, req *rpc.ShellBarrier) {
 		return
 	}
 	b := &j.barrier
+	if j.killer != nil {
+		c.Fail(errEnding)
+		return
+	}
 	if j.shells[req.Rank] == nil {
 		c.Fail(message.Errorf(syscall.EINVAL, "rank %d cannot enter the barrier", req.Rank))
 		return
