@@ -44,8 +44,11 @@ func ageing(ctx context.Context, b *bench) error {
 		if err != nil {
 			return err
 		}
-		if err := s.runJobs(ctx, mockJob, ageingAll-ageingFirst); err != nil {
-			return err
+		// In waves: what so many active jobs take at a time is another matter.
+		for n := ageingFirst; n < ageingAll; n += ageingFirst {
+			if err := s.runJobs(ctx, mockJob, ageingFirst); err != nil {
+				return err
+			}
 		}
 		after, err := s.runtime(ctx)
 		if err != nil {
