@@ -16,6 +16,8 @@ type Site struct {
 	// Housekeeping: the resources of jobs that end go to housekeeping, not to
 	// the scheduler.
 	Housekeeping bool
+	// AllocCheck: no two jobs may hold the same resources.
+	AllocCheck bool
 }
 
 // SetSite says what is run around jobs from now on.
@@ -23,8 +25,11 @@ func (m *Machine) SetSite(s Site) { m.site = s }
 
 // runPerilog begins what is due at an event of a job.
 func (m *Machine) runPerilog(now float64, j *Job, event string) {
+	if event == "alloc" && m.site.AllocCheck {
+		m.checkAlloc(now, j)
+	}
 	switch {
-	case event == "alloc" && m.site.Prolog:
+	case event == "alloc" && m.site.Prolog && j.State == Run:
 		m.post(now, j, "prolog-start", descriptionContext{Description: sitePrologName})
 		m.emit(RunProlog{j})
 	case event == "finish" && m.site.Epilog && !j.epilogued:

@@ -63,6 +63,18 @@ func TestCancelDuringProlog(t *testing.T) {
 	w.took(t, "1 prolog-finish\n1 free\n1 -> free\n1 clean\n1 -> retire")
 }
 
+// With the check, a job that is given what another holds is ended before it runs.
+func TestAllocCheck(t *testing.T) {
+	w, _ := inRun(t, Site{AllocCheck: true, Prolog: true})
+	second := w.submit(16)
+	w.out = nil
+	w.alloc(second)
+	w.took(t, "2 alloc\n2 exception\n2 free\n2 -> free\n2 clean\n2 -> retire")
+	if second.EndedBy == nil || second.EndedBy.Type != "alloc-check" {
+		t.Errorf("ended by %v", second.EndedBy)
+	}
+}
+
 // What was under way when the instance stopped is run again, or has failed when
 // it is no longer configured.
 func TestPerilogAfterRestart(t *testing.T) {

@@ -57,7 +57,9 @@ func (s *jobs) configurePerilog() error {
 
 // setSite tells the machine what is run around jobs.
 func (s *jobs) setSite() {
-	site := job.Site{Housekeeping: s.set != nil && s.set.housekeeping != nil}
+	site := job.Site{
+		Housekeeping: s.set != nil && s.set.housekeeping != nil, AllocCheck: s.plugged(pluginAllocCheck),
+	}
 	if c := s.perilogs.conf; c != nil {
 		site.Prolog = c.site[perilog.Prolog] != nil
 		site.Epilog = c.site[perilog.Epilog] != nil && !s.perilogs.leaving

@@ -32,6 +32,7 @@ const (
 	pluginUpdateQueue      = ".update-queue"
 	pluginSubmitHold       = "submit-hold.so"
 	pluginAllocBypass      = "alloc-bypass.so"
+	pluginAllocCheck       = "alloc-check.so"
 	pluginPerilog          = "perilog.so"
 )
 
@@ -42,7 +43,7 @@ var (
 		pluginPriority, pluginLimitSize, pluginLimitDuration, pluginAfter, pluginSingleton, pluginBeginTime,
 		pluginValidateDuration, pluginUpdateDuration, pluginHistory, pluginPostEvent, pluginUpdateQueue,
 	}
-	available = append(slices.Clone(always), pluginSubmitHold, pluginAllocBypass, pluginPerilog)
+	available = append(slices.Clone(always), pluginSubmitHold, pluginAllocBypass, pluginAllocCheck, pluginPerilog)
 )
 
 // plugin is a loaded plugin.
@@ -113,6 +114,7 @@ func (s *jobs) plug(name string, conf map[string]any) error {
 	}
 	s.plugins = append(s.plugins, &plugin{file, conf})
 	if file != pluginPerilog {
+		s.setSite()
 		return nil
 	}
 	if err := s.configurePerilog(); err != nil {
@@ -143,6 +145,7 @@ func (s *jobs) unplug(pattern string) error {
 	if !s.plugged(pluginPerilog) && s.perilogs.conf != nil {
 		return s.configurePerilog()
 	}
+	s.setSite()
 	return nil
 }
 
