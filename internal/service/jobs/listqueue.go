@@ -25,6 +25,7 @@ type listQueue struct {
 	waiting []*lister
 	same    map[string]*lister // of those that wait, by what is asked for
 	busy    bool               // being answered, or in a pause
+	read    readRows
 	// spent is the time that listings have taken beyond their share, as of at.
 	spent time.Duration
 	at    time.Time
@@ -90,7 +91,7 @@ func (s *jobs) answerLists() {
 	active, ending := s.listed()
 	s.h.Go(func(context.Context) {
 		for _, l := range turn {
-			l.collect(s.store, active, ending)
+			l.collect(s.store, &q.read, active, ending)
 		}
 	}, func() {
 		cost := time.Duration(n) * listCost
@@ -162,7 +163,7 @@ type listedAs struct {
 }
 
 // collect finds what a listing shows and makes it JSON: off the loop.
-func (l *lister) collect(st *store.Store, active, ending []map[string]any) {
+func (l *lister) collect(st *store.Store, read *readRows, active, ending []map[string]any) {
 	if l.left = l.req.MaxEntries; l.left == 0 {
 		l.left = -1
 	}
@@ -173,7 +174,7 @@ func (l *lister) collect(st *store.Store, active, ending []map[string]any) {
 		l.addEnded(o)
 	}
 	if !l.full() && l.m.wantsEnded() {
-		l.collectFinished(st, ending)
+		l.collectFinished(st, read, ending)
 	}
 	l.entries = len(l.jobs)
 	if l.err == nil {
@@ -182,20 +183,26 @@ func (l *lister) collect(st *store.Store, active, ending []map[string]any) {
 	l.jobs = nil
 }
 
-func (l *lister) collectFinished(st *store.Store, ending []map[string]any) {
+func (l *lister) collectFinished(st *store.Store, read *readRows, ending []map[string]any) {
 	shown := make(map[uint64]bool, len(ending))
 	for _, o := range ending {
 		id, _ := o["id"].(uint64)
 		shown[id] = true
 	}
-	err := st.FinishedJobs(store.JobQuery{Since: l.req.Since}, func(f *store.FinishedJob) bool {
-		var o map[string]any
+	query := store.JobQuery{Since: l.req.Since, Known: func(f *store.FinishedJob) bool {
+		return shown[f.ID] || read.get(f) != nil
+	}}
+	err := st.FinishedJobs(query, func(f *store.FinishedJob) bool {
 		if shown[f.ID] {
 			return true
 		}
-		if message.Unmarshal(f.Info, &o) != nil {
-			l.damaged = append(l.damaged, f.ID)
-			return true
+		o := read.get(f)
+		if o == nil {
+			if message.Unmarshal(f.Info, &o) != nil {
+				l.damaged = append(l.damaged, f.ID)
+				return true
+			}
+			read.put(f, o)
 		}
 		l.addEnded(o)
 		return !l.full()
