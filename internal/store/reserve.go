@@ -18,7 +18,8 @@ import (
 
 // A reserve keeps space on the disk of a lasting store, in a file that is given
 // up when there is no other space left: jobs that have been taken can be brought
-// to their end with it. New ones are refused before that.
+// to their end with it. New ones are refused before that. A throw-away store,
+// whose disk may be memory, keeps no file, and refuses later.
 //
 // With less than its size free beside it, submissions are refused. When the
 // disk is full the file goes, and user's content is refused, too. When that is
@@ -26,6 +27,7 @@ import (
 // meanwhile, and nothing fails.
 type reserve struct {
 	path  string
+	file  bool // there is one
 	space func(dir string) (free, total int64, err error)
 
 	mu   sync.Mutex
@@ -45,6 +47,9 @@ const (
 	reserveShare = 20
 )
 
+// throwAwaySize takes the place of reserveSize where there is no file.
+const throwAwaySize = 1 << 20
+
 // diskSpace is what a file system has, for those without privilege, in bytes.
 func diskSpace(path string) (free, total int64, err error) {
 	var fs syscall.Statfs_t
@@ -54,16 +59,19 @@ func diskSpace(path string) (free, total int64, err error) {
 	return int64(fs.Bavail) * fs.Bsize, int64(fs.Blocks) * fs.Bsize, nil
 }
 
-func newReserve(path string, space func(string) (int64, int64, error)) (*reserve, error) {
+func newReserve(path string, file bool, space func(string) (int64, int64, error)) (*reserve, error) {
 	if space == nil {
 		space = diskSpace
 	}
-	r := &reserve{path: path, space: space}
+	r := &reserve{path: path, file: file, space: space}
 	_, total, err := space(filepath.Dir(path))
 	if err != nil {
 		return nil, fmt.Errorf("%s: asking for the space on its disk: %w", path, err)
 	}
 	r.size = min(reserveSize, total/reserveShare)
+	if !file {
+		r.size = min(throwAwaySize, r.size)
+	}
 	if fi, err := os.Stat(path + reserveSuffix); err == nil && fi.Size() >= r.size {
 		r.held = true
 		return r, nil
@@ -77,6 +85,10 @@ func newReserve(path string, space func(string) (int64, int64, error)) (*reserve
 func (r *reserve) hold() {
 	free, _, err := r.space(filepath.Dir(r.path))
 	if err != nil || free < 2*r.size {
+		return
+	}
+	if !r.file {
+		r.held = true
 		return
 	}
 	f, err := os.OpenFile(r.path+reserveSuffix, os.O_CREATE|os.O_RDWR, 0o600)
@@ -112,7 +124,7 @@ func (r *reserve) roomLocked() error {
 }
 
 func (r *reserve) kept() int64 {
-	if r.held {
+	if r.held && r.file {
 		return r.size
 	}
 	return 0
@@ -141,7 +153,7 @@ func (r *reserve) give() bool {
 		return false
 	}
 	r.held = false
-	return os.Remove(r.path+reserveSuffix) == nil
+	return r.file && os.Remove(r.path+reserveSuffix) == nil
 }
 
 // saying tells whoever wants to know when the disk becomes full, and when it is
@@ -215,8 +227,9 @@ func (s *Store) transactFull(group []commit) error {
 	if err = s.again(group); err == nil || !s.full {
 		return err
 	}
-	if s.reserve.give() {
-		_ = s.reserve.room() // which tells
+	given := s.reserve.give()
+	_ = s.reserve.room() // which tells
+	if given {
 		if err = s.again(group); err == nil || !s.full {
 			return err
 		}

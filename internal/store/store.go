@@ -156,10 +156,10 @@ func (s *Store) open() error {
 	if err := s.heal(); err != nil {
 		return err
 	}
+	if s.reserve, err = newReserve(s.path, s.opt.Lasting, s.opt.Space); err != nil {
+		return err
+	}
 	if s.opt.Lasting {
-		if s.reserve, err = newReserve(s.path, s.opt.Space); err != nil {
-			return err
-		}
 		s.opt.CheckpointPages = s.reserve.logPages(s.opt.CheckpointPages)
 	}
 	// SQLite would make the file for everyone to read.
