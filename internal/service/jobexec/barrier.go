@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"syscall"
-	"time"
 
 	"goflux/idset"
 	"goflux/internal/message"
@@ -103,9 +102,8 @@ func (e *exec) enterBarrier(c *service.Call, req *rpc.ShellBarrier) {
 // boundBarrier bounds how long the shells that have started wait for the others.
 func (e *exec) boundBarrier(j *job) {
 	limit := e.conf.barrierTimeout
-	var seconds float64
-	if raw := j.spec.Attr("system.exec.bulkexec.barrier-timeout"); raw != nil && message.Unmarshal(raw, &seconds) == nil {
-		limit = time.Duration(seconds * float64(time.Second))
+	if j.bulk.barrier != nil {
+		limit = *j.bulk.barrier
 	}
 	if limit <= 0 {
 		return

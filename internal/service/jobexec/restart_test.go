@@ -21,6 +21,7 @@ import (
 type around struct {
 	leader *host.Broker
 	killed chan rpc.AgentKill
+	over   bool // the shell on rank 1 has ended
 }
 
 const (
@@ -59,6 +60,10 @@ func (a *around) forget(*service.Call, *rpc.AgentForget) (any, error) { return n
 
 func (a *around) launch(c *service.Call, req *rpc.AgentLaunch) {
 	c.Respond(rpc.AgentEvent{Type: "started", Pid: 1, Found: true})
+	if a.over && c.Msg.NodeID == 1 {
+		c.Respond(rpc.AgentEvent{Type: "exited"})
+		c.End()
+	}
 }
 
 func (a *around) kill(_ *service.Call, req *rpc.AgentKill) (any, error) {
@@ -107,6 +112,25 @@ func TestBarrierAfterRestart(t *testing.T) {
 	a := newAround(t)
 	a.start(t, false)
 	if err := a.enter(0, oldPassed).Next().Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Nor does it wait for one that has ended.
+func TestBarrierOfTheEnded(t *testing.T) {
+	a := newAround(t)
+	a.over = true
+	a.start(t, false)
+	if err := a.enter(0, oldPassed+1).Next().Err(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Nor, when the job is to end, for any.
+func TestBarrierOfEndingJob(t *testing.T) {
+	a := newAround(t)
+	a.start(t, true)
+	if err := a.enter(0, oldPassed+1).Next().Err(); message.Errno(err) != syscall.EIO {
 		t.Error(err)
 	}
 }

@@ -103,6 +103,7 @@ type job struct {
 	over     bool // it is being reported
 	guest    bool // it has a guest namespace
 	mock     *mock
+	bulk     bulk
 }
 
 type shell struct {
@@ -148,8 +149,11 @@ func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 		err = fmt.Errorf("reading R: %w", err)
 	} else if j.mock, err = mockOf(req.Jobspec); err != nil {
 		err = fmt.Errorf("reading exec.test: %w", err)
+	} else {
+		j.bulk, err = bulkOf(req.Jobspec)
 	}
 	if err != nil {
+		e.h.Log().Error("a job cannot be started", "jobid", locale.JobID(j.id), "err", err)
 		e.fatalError(j, fmt.Sprintf("failed to initialize implementation: %v", err))
 		e.finish(j)
 		return
@@ -164,8 +168,16 @@ func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 		}
 		return
 	}
+	if !req.Reattach && j.bulk.exception == "init" {
+		e.fatalError(j, "mock init exception generated")
+		e.finish(j)
+		return
+	}
 	e.makeNamespace(j)
 	e.launch(j, req.Reattach)
+	if !req.Reattach && j.bulk.exception == "starting" {
+		e.fatalError(j, "mock starting exception generated")
+	}
 	if req.Ending {
 		e.end(j, e.conf.termSignal)
 	}
