@@ -61,6 +61,7 @@ type brokers struct {
 	inside   []*message.Message // in the barrier
 	next     int
 	deaf     bool              // takes appends without answering
+	notYet   int               // so often a service is refused, as before the broker is at work
 	taken    map[string]uint64 // number of the last append by stream and writer
 	seen     map[string]int    // requests by method
 	greeting *message.Message  // sent to who offers a service, before that is answered
@@ -209,6 +210,10 @@ func (b *brokers) answer(p *peer, m *message.Message) (any, error) {
 	case "service.add":
 		var req rpc.ServiceName
 		_ = m.Decode(&req)
+		if b.notYet > 0 {
+			b.notYet--
+			return nil, syscall.EAGAIN
+		}
 		b.services[fmt.Sprintf("%d/%s", p.rank, req.Service)] = p.id
 		if b.greeting != nil {
 			b.send(p.id, b.greeting.PushRoute("test"))

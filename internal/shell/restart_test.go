@@ -88,3 +88,13 @@ func TestAskedAtOnce(t *testing.T) {
 	b.goOn()
 	expect(t, "exit", r.wait(), []int{0})
 }
+
+// A broker that has just been started takes shells' services when it is at work.
+func TestBrokerNotYetAtWork(t *testing.T) {
+	t.Setenv("SHELL_TEST_RECONNECT", "1")
+	b := newBrokers(t, 1)
+	b.notYet = 2
+	r := b.run(testJob{command: sh("echo here")})
+	expect(t, "exit", r.wait(), []int{0})
+	expect(t, "stdout", b.output("stdout")["0"], "here\n$")
+}

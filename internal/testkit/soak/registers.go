@@ -15,12 +15,12 @@ import (
 // of them was under way.
 
 // lingering is how long an operation that was not acknowledged may still take
-// effect: a request lies with a broker that is stopped, and one that is to pass
-// several lies longer.
-const lingering = time.Minute
+// effect: a request may lie with two brokers that are stopped, one after the
+// other, before the leader takes it.
+const lingering = 45 * time.Second
 
 // checkTime bounds the search for an order, which a wrong history makes long.
-const checkTime = 10 * time.Second
+const checkTime = time.Minute
 
 // access is an operation on a register.
 type access struct {
