@@ -52,6 +52,10 @@ internal/store -> github.com/pierrec/lz4/v4 : flux-core's blobs are LZ4 blocks
 internal/link -> internal/message : what a link carries
 internal/link -> golang.org/x/sys/unix : who is on the other end of a socket
 internal/track -> internal/message : remembers requests
+internal/proxy -> internal/link : its clients' connections, and the broker's
+internal/proxy -> internal/message : what it passes on
+internal/proxy -> internal/rpc : events and services are its own at the broker
+internal/proxy -> internal/track : whom to tell when a broker or a client is gone
 internal/pmi -> VALUE : keys carry host lists and task maps
 internal/config -> VALUE : durations and host lists are checked where they are read
 internal/config -> internal/message : errors keep their errno
@@ -123,6 +127,7 @@ internal/modprobe -> internal/message : errors keep their errno
 internal/modprobe -> internal/config : its files, and the [modules] table
 internal/modprobe -> internal/install : where those files are
 internal/modprobe -> internal/startlog : one of the tasks of rc1 and rc3
+internal/modprobe -> internal/sys/squeue : an instance ends with the Slurm job that it runs in
 internal/modprobe -> VALUE : ranks that a module is for
 
 internal/daemon -> internal/broker : what it runs
@@ -188,6 +193,7 @@ internal/cli/... -> internal/message : errors keep their errno
 internal/cli -> internal/core/overlay : the tree's shape, and the words for how it is
 internal/cli -> internal/kvstree : flux dump and restore
 internal/cli -> internal/modprobe : flux modprobe
+internal/cli -> internal/proxy : flux proxy
 internal/cli -> internal/session : flux start --test-size
 internal/cli -> internal/startlog : flux startlog
 internal/cli/... -> internal/pmi : flux start is its brokers' process manager

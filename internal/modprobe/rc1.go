@@ -133,6 +133,14 @@ func (m *Modprobe) rc1Tasks() []*Task {
 			NeedsAttrs: []string{"cron.directory"}, run: cronLoad,
 		},
 		{Name: "push-cleanup", Ranks: leader, run: pushCleanup},
+		{
+			Name: "slurm-expiration-sync", Ranks: leader, NeedsEnv: []string{"SLURM_JOB_ID"}, After: []string{"resource"},
+			run: syncSlurm,
+		},
+		{
+			Name: "fake-resources", Ranks: leader, Before: []string{"resource"}, After: []string{"kvs"},
+			NeedsConfig: []string{"fake-resources"}, run: makeUpResources,
+		},
 		{Name: "run-all-rc1", After: []string{"*"}, run: func(ctx context.Context, m *Modprobe) error { return m.scripts(ctx, "rc1.d") }},
 	}
 }

@@ -186,6 +186,11 @@ func (l *leader) expirationUpdate(c *service.Call) {
 		c.Fail(syscall.EPROTO)
 		return
 	}
+	if l.starting() == nil && l.m.R() == nil && *req.Expiration >= 0 {
+		l.expiration = *req.Expiration // what the ranks are found to have will end then
+		c.Respond(nil)
+		return
+	}
 	if err := l.expire(*req.Expiration, func(err error) {
 		if err != nil {
 			c.Fail(err)

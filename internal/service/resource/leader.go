@@ -157,7 +157,11 @@ func (l *leader) replay(past *history, r *rset.R, method string) error {
 		l.m.ForceOnline()
 	}
 	l.post(l.m.Restart(started), nil)
-	if r != nil {
+	switch {
+	case r == nil:
+	case method == core.MethodKVS: // it stays as it was written there
+		l.post(defined, l.mustKeep)
+	default:
 		if err := l.postR(defined, l.mustKeep); err != nil {
 			return err
 		}

@@ -458,3 +458,38 @@ func TestWaitUp(t *testing.T) {
 		t.Error(s)
 	}
 }
+
+// What others keep in a stored R beside what is ours stays there.
+func TestStoredRIsNotRewritten(t *testing.T) {
+	w := newWorld()
+	marked := strings.Replace(fourNodes, `{"version":1,`, `{"version":1,"marker":"mine",`, 1)
+	w.put(keyR, marked)
+	in := start(t, w, nil)
+	if err := in.leader(); err != nil {
+		t.Fatal(err)
+	}
+	if w.get(keyR) != marked {
+		t.Errorf("%s: %s", keyR, w.get(keyR))
+	}
+}
+
+// TestExpirationBeforeR: who tells early when the resources end is heard.
+func TestExpirationBeforeR(t *testing.T) {
+	w := newWorld()
+	in := start(t, w, nil)
+	if err := in.leader(); err != nil {
+		t.Fatal(err)
+	}
+	in.expect("resource.expiration-update", m{"expiration": 1234.5}, "")
+	for i := 3; i > 0; i-- {
+		f, _ := fakeNode{"fake" + string(rune('0'+i))}.Local(false)
+		in.expect("resource.topo-reduce", rpc.ResourceReduce{Count: 1, Resource: f.onRank(uint32(i))}, "")
+	}
+	s, err := in.Stream("resource.acquire", flux.NodeAny, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := next(t, s); !strings.Contains(got, `"expiration":1234.5`) {
+		t.Error(got)
+	}
+}
