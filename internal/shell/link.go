@@ -4,6 +4,10 @@ package shell
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -25,6 +29,7 @@ type brokerLink struct {
 	*loop
 	uri       string
 	reconnect bool
+	home      string      // the job's directory, which the instance keeps while it may return
 	writer    int         // the shell's rank
 	service   string      // name offered to other shells, "" before offer
 	prefix    string      // of the events subscribed to
@@ -234,7 +239,7 @@ func (k *brokerLink) ended(c *flux.Client) {
 		k.giveUp(c.Err())
 		return
 	}
-	go k.search()
+	go k.search(k.home)
 }
 
 // giveUp fails all that waits.
@@ -250,8 +255,9 @@ func (k *brokerLink) giveUp(err error) {
 	k.onLost(err)
 }
 
-// search looks for the broker until it is there.
-func (k *brokerLink) search() {
+// search looks for the broker until it is there, or the job's directory is not:
+// then the instance has been removed, and nobody will ever ask for the job.
+func (k *brokerLink) search(home string) {
 	for wait := reconnectFirst; ; wait = min(2*wait, reconnectMost) {
 		select {
 		case <-time.After(wait):
@@ -260,6 +266,10 @@ func (k *brokerLink) search() {
 		}
 		c, err := flux.Open(k.ctx, k.uri)
 		if err != nil {
+			if _, gone := os.Lstat(home); home != "" && errors.Is(gone, fs.ErrNotExist) {
+				k.post(func() { k.giveUp(fmt.Errorf("the instance has been removed with %s", home)) })
+				return
+			}
 			continue
 		}
 		// What is asked as soon as the service is there is answered here.

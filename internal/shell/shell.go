@@ -104,6 +104,7 @@ func (s *Shell) connect(o Options) error {
 	if s.job, err = loadJob(k.ctx, k.conn(), o.InfoPath, o.ID); err != nil {
 		return err
 	}
+	k.home = s.job.dir
 	// From here on it is this shell that has the job, also for a broker that is
 	// started after this.
 	if s.job.dir != "" {

@@ -442,6 +442,21 @@ func TestBrokerLost(t *testing.T) {
 	expect(t, "exit", r.wait(), []int{1})
 }
 
+// An instance that has been removed will never ask for the job.
+func TestInstanceRemoved(t *testing.T) {
+	t.Setenv("SHELL_TEST_RECONNECT", "1")
+	b := newBrokers(t, 1)
+	r := b.run(testJob{command: sh("echo up; exec sleep 1000")})
+	b.waitStream("output", "up")
+	b.down(0)
+	for _, path := range r.infos {
+		if err := os.RemoveAll(filepath.Dir(path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(t, "exit", r.wait(), []int{1})
+}
+
 // rc writes an initrc and returns the option that names it.
 func rc(t *testing.T, b *brokers, text string) string {
 	t.Helper()
