@@ -20,9 +20,9 @@ import (
 type checker struct {
 	w      *world
 	logs   map[jobid.ID]*joblog
-	ids    []jobid.ID         // in the order in which they were first seen
-	held   map[unit]jobid.ID  // by the event logs
-	starts map[attempt]string // what became of the shells that were started
+	ids    []jobid.ID        // in the order in which they were first seen
+	held   map[unit]jobid.ID // by the event logs
+	starts map[attempt]bool
 	acked  []promise
 	output map[voice]int // lines that were acknowledged
 	ended  int           // jobs
@@ -44,7 +44,7 @@ type promise struct {
 }
 
 func newChecker(w *world) *checker {
-	return &checker{w: w, logs: map[jobid.ID]*joblog{}, held: map[unit]jobid.ID{}, starts: map[attempt]string{}, output: map[voice]int{}}
+	return &checker{w: w, logs: map[jobid.ID]*joblog{}, held: map[unit]jobid.ID{}, starts: map[attempt]bool{}, output: map[voice]int{}}
 }
 
 // units are the cores and GPUs of R, those of one rank or all.
@@ -190,11 +190,12 @@ func (c *checker) free(id jobid.ID) {
 // started judges a shell's start, on a node where others run.
 func (c *checker) started(n *node, x *shell, live []*shell) {
 	key := attempt{x.info.ID, x.info.Attempt, n.rank}
-	if _, twice := c.starts[key]; twice && !c.powerless(x.info.ID) {
-		c.w.fail("job %s was started twice in attempt %d on rank %d\n%s", x.info.ID, x.info.Attempt, n.rank, c.logs[x.info.ID])
+	l := c.logs[x.info.ID]
+	if c.starts[key] && !n.excused[x.info.ID] {
+		c.w.fail("job %s was started twice in attempt %d on rank %d\n%s", x.info.ID, x.info.Attempt, n.rank, l)
 		return
 	}
-	c.starts[key] = "started"
+	c.starts[key] = true
 	here := func(rank uint32) bool { return rank == n.rank }
 	mine := units(x.r, here)
 	if len(mine) == 0 {
@@ -212,15 +213,12 @@ func (c *checker) started(n *node, x *shell, live []*shell) {
 	}
 }
 
-// powerless tells of a job whose shells ended with their node: what starts it
-// anew does not run it twice.
-func (c *checker) powerless(id jobid.ID) bool {
-	for _, n := range c.w.nodes {
-		if n.lostPower[id] {
-			return true
-		}
-	}
-	return false
+// unstarted tells that it is not on record yet that a job has started: then what
+// starts it again, when a node has lost its power and with it what it knew, does
+// not know better.
+func (c *checker) unstarted(id jobid.ID) bool {
+	l := c.logs[id]
+	return l == nil || !l.started
 }
 
 // moduleFailed judges a module that ended by itself.

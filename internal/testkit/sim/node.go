@@ -40,8 +40,8 @@ type node struct {
 	disk  *disk // of the leader
 	procs *processes
 	boots int
-	// lostPower are the jobs whose shells have ended with the node.
-	lostPower map[jobid.ID]bool
+	// excused are the jobs that may be started here once more: see unstarted.
+	excused map[jobid.ID]bool
 }
 
 // broker is one life of a broker.

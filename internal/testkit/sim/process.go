@@ -299,8 +299,8 @@ func (p *processes) powerOff() {
 		q.alive, q.ended = false, nil
 	}
 	for _, x := range p.dirs {
-		if x.begun {
-			p.n.lostPower[x.info.ID] = true
+		if x.begun && p.w.check.unstarted(x.info.ID) {
+			p.n.excused[x.info.ID] = true
 		}
 		x.alive = false
 	}

@@ -144,7 +144,7 @@ func newWorld(o Options) (*world, error) {
 		return nil, err
 	}
 	for rank := range o.Brokers {
-		n := &node{w: w, rank: uint32(rank), a: w.newActor(), lostPower: map[jobid.ID]bool{}}
+		n := &node{w: w, rank: uint32(rank), a: w.newActor(), excused: map[jobid.ID]bool{}}
 		n.procs = newProcesses(w, n)
 		if rank == 0 {
 			n.disk = &disk{w: w, n: n, a: w.newActor(), dir: dir}

@@ -44,14 +44,14 @@ func TestHistories(t *testing.T) {
 	t.Logf("%.1f h simulated in %.1f s, %.2f h/s", simulated.Hours(), took.Seconds(), simulated.Hours()/took.Seconds())
 }
 
-// Histories that have found something once: see docs/found-by-simulation.md.
+// Histories that have found something (see docs/found-by-simulation.md) besides
+// those above, which have, too.
 func TestFoundBefore(t *testing.T) {
 	for _, h := range []struct {
 		seed          int64
 		brokers, jobs int
 	}{
-		{6, 8, 100},
-		{12, 8, 100},
+		{7042, 12, 150}, // a drain behind a clock that was set back
 	} {
 		report(t, Run(FromSeed(h.seed, h.brokers, h.jobs)))
 	}
