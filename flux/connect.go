@@ -17,6 +17,10 @@ import (
 // SystemURI is where the system instance listens, tried when FLUX_URI is unset.
 const SystemURI = "local:///run/flux/local"
 
+// Dial opens the byte stream that [Open] speaks over, for programs that pass
+// messages on: the broker has admitted the caller.
+func Dial(ctx context.Context, uri string) (net.Conn, error) { return connect(ctx, uri) }
+
 // connect opens the byte stream that uri names and takes the broker's welcome.
 func connect(ctx context.Context, uri string) (net.Conn, error) {
 	if uri == "" {
@@ -31,6 +35,8 @@ func connect(ctx context.Context, uri string) (net.Conn, error) {
 	switch scheme {
 	case "local":
 		return connectLocal(ctx, rest)
+	case "ssh":
+		return connectSSH(ctx, uri)
 	case "fd":
 		return connectFD(ctx, rest)
 	}

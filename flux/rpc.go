@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -228,6 +230,12 @@ func (c *Client) Attr(ctx context.Context, name string) (string, error) {
 		Value string `json:"value"`
 	}
 	err := c.RPC(ctx, "attr.get", NodeAny, map[string]string{"name": name}, &resp)
+	if path, local := strings.CutPrefix(resp.Value, "local://"); local && name == "parent-uri" {
+		// Below flux proxy to another host, the enclosing instance is there, too.
+		if remote := os.Getenv("FLUX_PROXY_REMOTE"); remote != "" {
+			return "ssh://" + remote + path, nil
+		}
+	}
 	return resp.Value, err
 }
 

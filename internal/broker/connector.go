@@ -191,12 +191,16 @@ type contact struct {
 	service string
 	nodeID  uint32
 	flags   message.Flags
+	hop     string // of a client's client, see hop
 }
 
 // Deliver implements [Endpoint].
 func (cl *client) Deliver(m *message.Message) {
-	if m.Type == message.TypeRequest {
+	switch m.Type {
+	case message.TypeRequest:
 		cl.track.Request(m)
+	case message.TypeResponse:
+		m = cl.unhop(m)
 	}
 	if err := cl.stream.Send(m); err != nil && m.Type == message.TypeRequest {
 		cl.track.Forget(m)
@@ -235,10 +239,14 @@ func (cl *client) receive(m *message.Message) {
 	m.Cred = cl.stamp(m.Cred)
 	switch m.Type {
 	case message.TypeRequest:
-		if !m.Is(message.FlagNoResponse) || m.Is(message.FlagStreaming) {
-			cl.contacted[contact{m.Service(), m.NodeID, m.Flags & message.FlagUpstream}] = struct{}{}
+		m.Routes = cl.hop(m.Routes)
+		to := contact{m.Service(), m.NodeID, m.Flags & message.FlagUpstream, m.Sender()}
+		switch {
+		case to.hop != "" && m.Topic == to.service+".disconnect":
+			delete(cl.contacted, to)
+		case !m.Is(message.FlagNoResponse) || m.Is(message.FlagStreaming):
+			cl.contacted[to] = struct{}{}
 		}
-		m.Routes = nil // a client is a source, not a hop
 		if !cl.b.online.Load() && !early[m.Topic] {
 			if !m.Is(message.FlagNoResponse) {
 				cl.Deliver(m.ErrorResponse(errOffline))
@@ -253,6 +261,30 @@ func (cl *client) receive(m *message.Message) {
 		return
 	}
 	cl.router.SendWait(cl.id, m)
+}
+
+// hop makes the routes of a client that passes on what others send (flux-proxy)
+// one hop that nobody else can have: it tells the client's clients apart, and
+// lets none of them pose as another client of the broker.
+func (cl *client) hop(routes []string) []string {
+	if len(routes) == 0 {
+		return nil
+	}
+	return []string{cl.id + "/" + strings.Join(routes, "/")}
+}
+
+// unhop undoes what hop did in a response.
+func (cl *client) unhop(m *message.Message) *message.Message {
+	if len(m.Routes) != 1 {
+		return m
+	}
+	routes, ok := strings.CutPrefix(m.Routes[0], cl.id+"/")
+	if !ok {
+		return m
+	}
+	c := m.Clone()
+	c.Routes = strings.Split(routes, "/")
+	return c
 }
 
 // stamp assigns the credential as RFC 12 says: the owner may send as another,
@@ -277,6 +309,9 @@ func farewell(r *Router, id string, cred message.Cred, contacted map[contact]str
 		m := message.NewRequest(k.service+".disconnect", k.nodeID, nil)
 		m.Cred = cred
 		m.Flags |= message.FlagNoResponse | k.flags
+		if k.hop != "" {
+			m = m.PushRoute(k.hop)
+		}
 		r.SendFrom(id, m)
 	}
 }

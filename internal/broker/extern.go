@@ -214,7 +214,7 @@ func (m *extern) note(msg *message.Message) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.contacted[contact{msg.Service(), msg.NodeID, msg.Flags & message.FlagUpstream}] = struct{}{}
+	m.contacted[contact{service: msg.Service(), nodeID: msg.NodeID, flags: msg.Flags & message.FlagUpstream}] = struct{}{}
 }
 
 // status takes what the module reports about itself.

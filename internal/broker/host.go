@@ -90,7 +90,7 @@ func (m *module) Request(req service.Request, fn func(*message.Message)) *servic
 	}
 	tag := m.newMatchtag()
 	msg.Matchtag = tag
-	to := contact{msg.Service(), msg.NodeID, msg.Flags & message.FlagUpstream}
+	to := contact{service: msg.Service(), nodeID: msg.NodeID, flags: msg.Flags & message.FlagUpstream}
 	if msg.NodeID == message.NodeAny || msg.NodeID == leaderRank || msg.Is(message.FlagUpstream) {
 		m.contacted[to] = struct{}{}
 	}

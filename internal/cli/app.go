@@ -69,6 +69,9 @@ func connectError(err error) error {
 			cause:  err,
 		}
 	}
+	if strings.HasPrefix(uri, "ssh:") {
+		return fail("flux_open: %v", err)
+	}
 	return fail("Unable to connect to Flux at %s: %v", uri, err)
 }
 
