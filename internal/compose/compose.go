@@ -61,7 +61,7 @@ func leader() []*service.Registration {
 		kvswatch.Leader(),
 	}
 	all = append(all, jobs.Leader()...)
-	return append(all, jobexec.Registration(), resource.Leader(), sched.Simple(), sched.FIFO())
+	return append(all, jobexec.Registration(), resource.Leader(), sched.Simple(), sched.FIFO(), sched.Backfill())
 }
 
 func follower() []*service.Registration {

@@ -14,7 +14,8 @@
 // behind it. Nodes are taken worst fit: the most free cores first, then the
 // most free GPUs, then the lowest rank; on a node the lowest cores first. A
 // request that the whole inventory could not satisfy is denied at once, in the
-// words of flux-core.
+// words of flux-core. With [Machine.Backfill] requests behind one that does not
+// fit may start before it, if that does not make it wait longer.
 //
 // Always true: no core or GPU belongs to two jobs; what is free, allocated or
 // on a rank removed is everything; cost does not grow with jobs gone by.

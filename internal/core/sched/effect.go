@@ -18,11 +18,13 @@ type Effect interface {
 // Effects.
 type (
 	// Alloc is resources granted. Summary goes into the annotation
-	// sched.resource_summary.
+	// sched.resource_summary; Ahead, of a request that was backfilled, is the
+	// one that it went before.
 	Alloc struct {
 		ID      jobid.ID
 		R       *rset.R
 		Summary string
+		Ahead   jobid.ID
 	}
 	// Deny is a request that can never be satisfied.
 	Deny struct {

@@ -23,6 +23,10 @@ type Machine struct {
 	// blocked is the head of the queue if it was found not to fit and nothing
 	// has been freed since; it spares a look at every node for every event.
 	blocked *waiting
+	// backfill: others may go before the blocked head; reserved says that its
+	// start has been estimated, shadow when that is (0: unknown).
+	backfill, reserved bool
+	shadow             float64
 }
 
 // waiting is a request in the queue.
@@ -77,9 +81,13 @@ func (m *Machine) Step(now float64, events ...Event) (effects []Effect, err erro
 func (m *Machine) serve(effects []Effect, now float64) []Effect {
 	for {
 		head, ok := m.queue.Min()
-		if !ok || head == m.blocked {
+		switch {
+		case !ok:
 			return effects
+		case head == m.blocked:
+			return m.serveBehind(effects, head, now)
 		}
+		m.reserved = false
 		if picks, slots, ok := m.pool.place(head.request); ok {
 			effects = append(effects, m.grant(head, picks, slots, now))
 			continue
@@ -87,7 +95,7 @@ func (m *Machine) serve(effects []Effect, now float64) []Effect {
 		err := m.Check(head.request)
 		if err == nil {
 			m.blocked = head
-			return effects
+			return m.serveBehind(effects, head, now)
 		}
 		// It was feasible when it came: the inventory shrank.
 		m.remove(head)
@@ -95,7 +103,7 @@ func (m *Machine) serve(effects []Effect, now float64) []Effect {
 	}
 }
 
-func (m *Machine) grant(w *waiting, picks []pick, slots int64, now float64) Effect {
+func (m *Machine) grant(w *waiting, picks []pick, slots int64, now float64) Alloc {
 	r := m.pool.takePicks(picks, slots)
 	r.StartTime = now
 	r.Expiration = m.pool.inventory.Expiration
@@ -207,6 +215,7 @@ func (e Expiration) apply(m *Machine) ([]Effect, error) {
 		return nil, &EventError{e, "invalid expiration", syscall.EINVAL}
 	}
 	job.end = e.At
+	m.blocked = nil // its start is to be estimated anew
 	return nil, nil
 }
 

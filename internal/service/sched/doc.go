@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 
-// Package sched is the scheduler service, sched-simple or sched-fifo, which
-// answers to sched (RFC 27) and feasibility too.
+// Package sched is the scheduler service, sched-simple, sched-fifo or
+// sched-backfill, which answers to sched (RFC 27) and feasibility too.
 //
 // Decisions are those of a Machine of package core/sched. The service acquires
 // resources (RFC 28), learns from the job manager what is allocated, and then

@@ -19,6 +19,12 @@ func Simple() *service.Registration { return named("sched-simple") }
 // FIFO is the same scheduler under the name of flux-core's module of that policy.
 func FIFO() *service.Registration { return named("sched-fifo") }
 
+// Backfill is the scheduler with EASY backfill, under the name of flux-core's
+// module of that policy.
+func Backfill() *service.Registration { return named(backfillName) }
+
+const backfillName = "sched-backfill"
+
 func named(name string) *service.Registration {
 	return &service.Registration{
 		Name:    name,
@@ -28,7 +34,9 @@ func named(name string) *service.Registration {
 			if err != nil {
 				return nil, err
 			}
-			return newScheduler(h, opt), nil
+			s := newScheduler(h, opt)
+			s.backfill = name == backfillName
+			return s, nil
 		},
 		Methods: []service.Method{
 			service.Deferred("sched.alloc", service.Owner, (*scheduler).alloc),

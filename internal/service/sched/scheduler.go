@@ -28,6 +28,8 @@ type scheduler struct {
 	h   service.Host
 	opt *options
 	m   *core.Machine // nil until resources have been acquired
+	// backfill is the policy.
+	backfill bool
 
 	ready  bool
 	early  []func()     // requests that came before that
@@ -127,6 +129,9 @@ func (s *scheduler) granted(e core.Alloc) {
 		panic("sched: R does not encode: " + err.Error())
 	}
 	sched := map[string]any{"resource_summary": e.Summary}
+	if e.Ahead != 0 {
+		sched["backfill"] = locale.JobID(e.Ahead)
+	}
 	if p := s.pending[e.ID]; p != nil {
 		for key, value := range p.told {
 			if value != nil {

@@ -42,6 +42,9 @@ func (s *scheduler) acquired(m *message.Message) {
 	first := s.m == nil
 	if first {
 		s.m = core.New(got.Resources)
+		if s.backfill {
+			s.m.Backfill()
+		}
 	}
 	s.apply(&got)
 	if first {
