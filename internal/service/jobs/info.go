@@ -215,6 +215,7 @@ func (s *jobs) streamAppend(c *service.Call, req *rpc.JobStreamAppend) {
 	path := "guest." + req.Stream
 	if req.Stream == "exec" {
 		path = "guest.exec.eventlog"
+		s.shellsReady(req.ID, r, data)
 	}
 	s.after(func() { s.watch.event(req.ID, path, data) })
 	s.reply(c, nil)

@@ -3,10 +3,12 @@
 package jobs
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"sort"
 	"syscall"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -157,8 +159,43 @@ func (s *jobs) kill(c *service.Call, req *rpc.JobKill) {
 	s.reply(c, nil)
 }
 
-// killShells signals all tasks of a job by way of its shells.
+// killShells signals all tasks of a job by way of its shells. They hear of it
+// when they are ready to: until they have said so, it waits for them.
 func (s *jobs) killShells(id jobid.ID, signum int) {
+	if r := s.records[id]; r != nil && !r.ready {
+		if len(r.early) == 0 {
+			s.h.After(readyTime, func() { s.releaseKills(id, r) })
+		}
+		if len(r.early) < maxSignal {
+			r.early = append(r.early, signum)
+		}
+		return
+	}
+	s.publishKill(id, signum)
+}
+
+// readyTime is how long signals wait: shells of other makes may not say that
+// they are ready.
+const readyTime = 2 * time.Second
+
+// shellsReady looks at what is added to a job's exec event log for the event by
+// which the first shell says that all of them are ready.
+func (s *jobs) shellsReady(id jobid.ID, r *record, data []byte) {
+	if r.ready || !bytes.Contains(data, []byte(`"name":"shell.init"`)) {
+		return
+	}
+	s.releaseKills(id, r)
+}
+
+func (s *jobs) releaseKills(id jobid.ID, r *record) {
+	r.ready = true
+	for _, signum := range r.early {
+		s.after(func() { s.publishKill(id, signum) })
+	}
+	r.early = nil
+}
+
+func (s *jobs) publishKill(id jobid.ID, signum int) {
 	s.h.Publish(fmt.Sprintf("shell-%d.kill", uint64(id)), rpc.ShellKill{Signum: signum})
 }
 

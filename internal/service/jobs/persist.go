@@ -107,7 +107,7 @@ func (s *jobs) loadCheckpoint(meta map[string][]byte) (known bool, err error) {
 
 // adopt takes an active job of an earlier run into the machine.
 func (s *jobs) adopt(j *job.Job) {
-	s.records[j.ID] = &record{stored: true}
+	s.records[j.ID] = &record{stored: true, ready: true}
 	if j.Flags&job.FlagWaitable != 0 {
 		s.zombies[j.ID] = &zombie{}
 	}

@@ -108,6 +108,8 @@ type record struct {
 	seqs      map[string]uint64 // of the last request for a stream, by stream and writer
 	listing   map[string]any    // the last one made
 	listedAs  listedAs
+	ready     bool  // its shells hear of signals
+	early     []int // signals that wait for that
 }
 
 func open(h service.Host, args []string) (any, error) {
