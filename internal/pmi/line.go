@@ -23,7 +23,8 @@ const (
 type fields map[string]string
 
 // takesLine are the keys whose value may contain spaces (RFC 13's "string"):
-// it is the rest of the line.
+// it is the rest of the line, or, before a value, what comes before that, for
+// MPICH's Hydra says msg=success value=...
 var takesLine = map[string]bool{"value": true, "msg": true, "error_msg": true}
 
 // parseLine splits a line into its key=value tuples, tolerating extra space,
@@ -44,11 +45,16 @@ func parseLine(line string) fields {
 		}
 		key := line[:end]
 		line = line[end+1:]
-		if takesLine[key] {
-			f[key] = line
-			break
-		}
 		value := line
+		if takesLine[key] {
+			end := strings.Index(line, " value=")
+			if end < 0 || key == "value" {
+				f[key] = line
+				break
+			}
+			f[key], line = line[:end], line[end:]
+			continue
+		}
 		if end = strings.IndexAny(line, " \t"); end >= 0 {
 			value = line[:end]
 		}
