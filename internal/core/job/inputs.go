@@ -10,6 +10,7 @@ import (
 
 	"goflux/eventlog"
 	"goflux/internal/message"
+	"goflux/jobid"
 )
 
 // This file is what may happen to a job: requests of users, and answers of the
@@ -116,6 +117,7 @@ func (m *Machine) SchedulerGone(now float64) {
 	m.limit = 0
 	asked := m.asked.Items()
 	m.asked.Clear()
+	clear(m.left)
 	for _, j := range asked {
 		j.run.allocating, j.run.canceling = false, false
 		m.advance(now, j)
@@ -131,12 +133,6 @@ func (m *Machine) Allocated(now float64, j *Job, r jsontext.Value, annotations m
 	if annotations != nil {
 		j.Annotate(annotations)
 	}
-	if j.State != Sched { // canceled meanwhile
-		m.emit(Free{j.ID, r})
-		m.advance(now, j)
-		m.fill(now)
-		return
-	}
 	m.post(now, j, "alloc", allocContext{Annotations: j.Annotations})
 	m.advance(now, j)
 	m.fill(now)
@@ -148,9 +144,7 @@ func (m *Machine) Denied(now float64, j *Job, note string) {
 		return
 	}
 	j.setAnnotations(withoutSched(j.Annotations))
-	if j.State == Sched {
-		m.post(now, j, "exception", Exception{Type: "alloc", Severity: 0, Note: note})
-	}
+	m.post(now, j, "exception", Exception{Type: "alloc", Severity: 0, Note: note})
 	m.advance(now, j)
 	m.fill(now)
 }
@@ -163,6 +157,17 @@ func (m *Machine) AllocCanceled(now float64, j *Job) {
 	j.setAnnotations(withoutSched(j.Annotations))
 	m.advance(now, j)
 	m.fill(now)
+}
+
+// AnsweredLate is the scheduler's last answer about a job that has ended
+// meanwhile: r, unless it is nil, goes back.
+func (m *Machine) AnsweredLate(now float64, id jobid.ID, r jsontext.Value) {
+	if r != nil {
+		m.emit(Free{id, r})
+	}
+	if j := m.left[id]; j != nil && m.answered(j) {
+		m.fill(now)
+	}
 }
 
 // Annotated are annotations of a pending request. It reports false when there is
@@ -181,6 +186,7 @@ func (m *Machine) answered(j *Job) bool {
 		return false
 	}
 	m.asked.Delete(j)
+	delete(m.left, j.ID)
 	j.run.allocating, j.run.canceling = false, false
 	return true
 }
@@ -208,19 +214,31 @@ func (m *Machine) ExecReady(now float64) {
 
 // ExecGone says that the execution service has left. A job that it had not
 // started is as if it had never been asked: another service starts it, and an
-// end before that need not wait for one.
-func (m *Machine) ExecGone(now float64) {
+// end before that need not wait for one. note says how it left.
+func (m *Machine) ExecGone(now float64, note string) {
 	m.exec = false
 	for j := range m.Jobs {
 		if !j.run.executing {
 			continue
 		}
-		m.debug(now, j, "start-lost")
+		m.debugNote(now, j, "start-lost", note)
 		if !j.Started {
 			j.run.executing = false
 			m.advance(now, j)
 		}
 	}
+}
+
+// Executing is how many jobs have been given to an execution service that has
+// not said that it is done with them.
+func (m *Machine) Executing() int {
+	n := 0
+	for _, j := range m.jobs {
+		if j.run.executing {
+			n++
+		}
+	}
+	return n
 }
 
 // ExecStarted: the shells run.

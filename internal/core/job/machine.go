@@ -20,6 +20,9 @@ type Machine struct {
 	// queue holds the jobs whose alloc request is yet to be sent, asked those
 	// whose request is with the scheduler; both by priority, then by age.
 	queue, asked *btree.BTreeG[*Job]
+	// left are jobs that have ended while their request was with the scheduler,
+	// which owes an answer about it.
+	left map[jobid.ID]*Job
 	// limit is how many requests the scheduler takes at once: 0 none (there
 	// is no scheduler), -1 any number.
 	limit int
@@ -45,6 +48,7 @@ func NewMachine(qs *Queues) *Machine {
 		jobs:   map[jobid.ID]*Job{},
 		queue:  btree.NewBTreeGOptions(less, opt),
 		asked:  btree.NewBTreeGOptions(less, opt),
+		left:   map[jobid.ID]*Job{},
 		queues: qs,
 		deps:   newDependencies(),
 	}
@@ -188,6 +192,13 @@ func (m *Machine) debug(now float64, j *Job, name string) {
 	}
 }
 
+// debugNote is debug with a note.
+func (m *Machine) debugNote(now float64, j *Job, name, note string) {
+	if j.Flags&FlagDebug != 0 {
+		m.post(now, j, "debug."+name, map[string]string{"note": note})
+	}
+}
+
 // advance does what the job's state calls for until it has to wait.
 func (m *Machine) advance(now float64, j *Job) {
 	for {
@@ -290,12 +301,12 @@ func (m *Machine) start(now float64, j *Job) {
 // cleanup takes back what is under way, frees the resources, and ends.
 func (m *Machine) cleanup(now float64, j *Job) {
 	m.dequeue(j)
-	if j.run.allocating {
+	if j.run.allocating { // a scheduler that is slow, or stuck, holds up nobody
 		if !j.run.canceling {
 			j.run.canceling = true
 			m.emit(CancelAlloc{j.ID})
 		}
-		return
+		m.left[j.ID] = j
 	}
 	if j.run.executing || len(j.Prologs) > 0 || len(j.Epilogs) > 0 {
 		return

@@ -126,7 +126,11 @@ func (w *world) note(format string, args ...any) { w.out = append(w.out, fmt.Spr
 func (w *world) alloc(j *Job) {
 	delete(w.asked, j.ID)
 	w.held[j.ID] = true
-	w.m.Allocated(w.tick(), j, []byte(someR), nil)
+	if w.m.Job(j.ID) == nil {
+		w.m.AnsweredLate(w.tick(), j.ID, []byte(someR))
+	} else {
+		w.m.Allocated(w.tick(), j, []byte(someR), nil)
+	}
 	w.step()
 }
 
@@ -191,11 +195,17 @@ func TestCancelWhilePending(t *testing.T) {
 	w.out = nil
 	w.m.Raise(w.tick(), j, Exception{Type: "cancel"})
 	w.step()
-	w.took(t, "1 exception\n1 -> cancel")
+	w.took(t, "1 exception\n1 -> cancel\n1 clean\n1 -> retire")
+	if n := w.m.Asked(); n != 1 {
+		t.Errorf("%d requests are with the scheduler", n)
+	}
 	delete(w.asked, j.ID)
-	w.m.AllocCanceled(w.tick(), j)
+	w.m.AnsweredLate(w.tick(), j.ID, nil)
 	w.step()
-	w.took(t, "1 clean\n1 -> retire")
+	w.took(t, "")
+	if n := w.m.Asked(); n != 0 {
+		t.Errorf("%d requests are with the scheduler", n)
+	}
 	if j.Result() != Canceled {
 		t.Errorf("result %s", j.Result())
 	}
@@ -210,7 +220,7 @@ func TestAllocCrossesCancel(t *testing.T) {
 	w.step()
 	w.out = nil
 	w.alloc(j)
-	w.took(t, "1 -> free\n1 clean\n1 -> retire")
+	w.took(t, "1 -> free")
 }
 
 // With one request at a time a better job takes the place of a worse one.
@@ -458,7 +468,7 @@ func (w *world) random(t *rapid.T, all map[jobid.ID]*Job, limit int) {
 		w.m.SchedulerReady(w.tick(), limit)
 	case 10:
 		w.running = map[jobid.ID]*Job{}
-		w.m.ExecGone(w.tick())
+		w.m.ExecGone(w.tick(), "gone")
 		w.m.ExecReady(w.tick())
 	}
 	w.step()
@@ -539,7 +549,7 @@ func TestExecGoneBeforeStart(t *testing.T) {
 	j := w.submit(16)
 	w.alloc(j)
 	w.running = map[jobid.ID]*Job{}
-	w.m.ExecGone(w.tick())
+	w.m.ExecGone(w.tick(), "gone")
 	w.step()
 	if j.Freed {
 		t.Error("freed though it may still run")

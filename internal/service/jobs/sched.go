@@ -114,9 +114,8 @@ func (s *jobs) allocResponse(m *message.Message) {
 	}
 	j, now := s.m.Job(r.ID), s.now()
 	if j == nil {
-		if r.Type == rpc.AllocSuccess {
-			id, res := r.ID, r.R
-			s.after(func() { s.free(id, res, true) })
+		if r.Type != rpc.AllocAnnotate {
+			s.m.AnsweredLate(now, r.ID, r.R)
 		}
 		return
 	}
