@@ -53,6 +53,7 @@ func commandTable() []command {
 		{"relay", unlisted, cStyle, "connect standard input and output to a broker's socket", newRelay},
 		{"shutdown", other, cStyle, "end an instance", newShutdown},
 		{"startlog", other, cStyle, "list when the instance was started and stopped", newStartlog},
+		{"uri", jobs, pyStyle, "tell where another instance is", newURI},
 		{"uptime", instance, cStyle, "tell how long the instance has been running", newUptime},
 		{"broker", unlisted, cStyle, "run a broker", newBroker},
 		{"getattr", instance, cStyle, "print a broker attribute", newGetattr},
