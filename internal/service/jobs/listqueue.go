@@ -33,7 +33,7 @@ type listQueue struct {
 
 const (
 	// listTurn is how many are answered at a time.
-	listTurn = 32
+	listTurn = 8
 	// listCost is about what it takes to bring an answer to its asker, and
 	// entryCost what an entry of one does.
 	listCost  = 50 * time.Microsecond
@@ -42,7 +42,7 @@ const (
 	// in so many parts. Up to listCredit is given at once: those who list now
 	// and then are never kept waiting.
 	listShare  = 5
-	listCredit = 200 * time.Millisecond
+	listCredit = 60 * time.Millisecond
 )
 
 // enqueue puts a listing behind those that wait.
