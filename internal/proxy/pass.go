@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"os"
 	"syscall"
 
 	"goflux/internal/message"
@@ -51,8 +52,15 @@ func (p *Proxy) send(m *message.Message) {
 		return
 	}
 	if m.Type == message.TypeRequest && !m.Is(message.FlagNoResponse) && p.sent.Forget(m) {
-		p.toClient(m.ErrorResponse(syscall.ECONNRESET))
+		p.toClient(reset(m))
 	}
+}
+
+// reset answers a request that the broker will not.
+func reset(m *message.Message) *message.Message {
+	r := m.ErrorResponse(syscall.ECONNRESET)
+	r.Cred = ownCred
+	return r
 }
 
 // fromBroker takes a message of the broker.
@@ -159,6 +167,10 @@ func (p *Proxy) Attr(name string) (string, error) {
 	return v.Value, err
 }
 
+// ownCred is the credential of answers that the proxy itself gives: clients take
+// none from nobody.
+var ownCred = message.Cred{UserID: uint32(os.Geteuid()), Rolemask: message.RoleUser | message.RoleLocal}
+
 // reply answers a client's request here.
 func reply(c *client, m *message.Message, err error) {
 	if m.Is(message.FlagNoResponse) {
@@ -168,6 +180,7 @@ func reply(c *client, m *message.Message, err error) {
 	if err != nil {
 		r = m.ErrorResponse(err)
 	}
+	r.Cred = ownCred
 	_ = c.stream.SendWait(r)
 }
 

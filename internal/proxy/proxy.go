@@ -131,7 +131,7 @@ func (p *Proxy) lost() (closed bool) {
 		fn(m.ErrorResponse(syscall.ECONNRESET))
 	}
 	for _, req := range p.sent.Drain() {
-		p.toClient(req.ErrorResponse(syscall.ECONNRESET))
+		p.toClient(reset(req))
 	}
 	return closed
 }
