@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -33,6 +34,14 @@ func parseOptions(args []string) (*options, error) {
 	f.StringVarP(&o.configPath, "config-path", "c", "", "Read the configuration from `PATH`, a directory of TOML files or a file")
 	f.StringArrayVar(&o.conf, "conf", nil, "Update the configuration from `VALUE`: KEY=VAL, JSON, TOML or a file")
 	if err := f.Parse(args); err != nil {
+		var unknown *pflag.NotExistError
+		if errors.As(err, &unknown) {
+			dashes := "--"
+			if unknown.GetSpecifiedShortnames() != "" {
+				dashes = "-"
+			}
+			return nil, fmt.Errorf("unrecognized option '%s%s'", dashes, unknown.GetSpecifiedName())
+		}
 		return nil, err
 	}
 	for _, a := range attrs {

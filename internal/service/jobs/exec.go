@@ -3,6 +3,8 @@
 package jobs
 
 import (
+	"syscall"
+
 	"goflux/internal/core/job"
 	"goflux/internal/message"
 	"goflux/internal/rpc"
@@ -18,8 +20,13 @@ type execLink struct {
 
 func (s *jobs) execInit() { s.exec.watched = map[string]bool{} }
 
-// execHello takes a new execution service, in place of any former one.
+// execHello takes a new execution service, in place of a former one unless that
+// has jobs: these are its own as long as it is there.
 func (s *jobs) execHello(c *service.Call, req *rpc.ExecHello) {
+	if n := s.m.Executing(); n > 0 && s.exec.service != "" && s.exec.sender != c.Msg.Sender() {
+		c.Fail(message.Errorf(syscall.EINVAL, "%d jobs are with execution service %s", n, s.exec.service))
+		return
+	}
 	topic := req.Service + ".start"
 	if !s.exec.watched[topic] {
 		s.exec.watched[topic] = true
@@ -36,7 +43,11 @@ func (s *jobs) execGone(why error) {
 	}
 	s.h.Log().Debug("execution service is gone", "err", why)
 	s.exec.service, s.exec.sender = "", ""
-	s.m.ExecGone(s.now())
+	note := "start response error"
+	if message.Errno(why) == syscall.ENOSYS {
+		note = "disconnect" // RFC 32: it has left
+	}
+	s.m.ExecGone(s.now(), note)
 }
 
 func (s *jobs) startExec(j *job.Job, reattach bool) {

@@ -209,3 +209,19 @@ func TestRaiseAllOnce(t *testing.T) {
 		}
 	}
 }
+
+// An execution service keeps its jobs as long as it is there.
+func TestExecKeepsItsJobs(t *testing.T) {
+	in := start(t, t.TempDir())
+	defer in.stop()
+	id := in.mustSubmit("x", "1h", 16, int(job.FlagDebug))
+	hello := func() error { return in.rpc("job-manager.exec-hello", rpc.ExecHello{Service: "other"}, nil) }
+	refused(t, "with a job", hello(), syscall.EINVAL, "execution service job-exec")
+	if err := in.rpc("job-manager.raise", rpc.JobRaise{ID: id, Type: "cancel"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	in.follow(id, "eventlog")
+	if err := hello(); err != nil {
+		t.Errorf("without a job: %v", err)
+	}
+}
