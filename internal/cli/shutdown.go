@@ -58,12 +58,12 @@ func newShutdown(a *app) *cobra.Command {
 }
 
 func (a *app) shutdownTarget(args []string) (*flux.Client, error) {
-	if len(args) == 0 {
-		return a.open()
-	}
-	uri, err := a.resolveURI(args[0])
-	if err != nil {
-		return nil, err
+	uri := ""
+	if len(args) > 0 {
+		var err error
+		if uri, err = a.resolveURI(args[0]); err != nil {
+			return nil, err
+		}
 	}
 	h, err := flux.Open(a.ctx, uri)
 	if err != nil {
@@ -79,7 +79,9 @@ func (a *app) resolveURI(target string) (string, error) {
 	if strings.HasPrefix(target, "local://") || strings.HasPrefix(target, "ssh://") {
 		return target, nil
 	}
-	out, err := exec.CommandContext(a.ctx, install.Flux(), "uri", "--local", target).Output()
+	cmd := exec.CommandContext(a.ctx, install.Flux(), "uri", "--local", target)
+	cmd.Stderr = a.err
+	out, err := cmd.Output()
 	if err != nil {
 		return "", fail("failed to resolve target %s to a Flux URI", target)
 	}

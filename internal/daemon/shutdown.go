@@ -56,8 +56,12 @@ func (s *shutdownClient) followLog(l *driver) {
 		Topic: "log.dmesg", NodeID: message.NodeAny, Flags: message.FlagStreaming,
 		Payload: rpc.Dmesg{Follow: true, NoBacklog: true},
 	}, func(m *message.Message) {
+		if m.Err() != nil {
+			s.told()
+			return
+		}
 		r, err := broker.DecodeLog(m.Payload())
-		if m.Err() == nil && err == nil && r.Severity <= l.shutdown.level && l.shutdown.call != nil {
+		if err == nil && r.Severity <= l.shutdown.level && l.shutdown.call != nil {
 			l.shutdown.call.Respond(rpc.ShutdownLog{Log: r.Plain() + "\n"})
 		}
 	})
@@ -72,13 +76,15 @@ func (s *shutdownClient) entered(l *driver, state lifecycle.State) {
 		l.h.Post(func() { l.step(lifecycle.Post{Event: "goodbye"}) })
 		return
 	}
-	// What was logged before this is on its way: it comes first.
+	// What was logged before this is on its way, and comes before the end.
 	l.h.Request(service.Request{Topic: "log.cancel", NodeID: message.NodeAny, Payload: rpc.Matchtag{Matchtag: s.follow.Matchtag}}, func(*message.Message) {})
-	l.h.Post(func() {
-		if s.call != nil {
-			s.call.End()
-		}
-	})
+}
+
+// told ends what the client is told, with the log.
+func (s *shutdownClient) told() {
+	if s.call != nil {
+		s.call.End()
+	}
 }
 
 // disconnect notices that the client has heard all, or has gone away.
