@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"goflux/internal/rpc"
 )
 
 // realPart is how many times fewer jobs that start processes are run.
@@ -65,7 +67,7 @@ func (b *bench) mockRate(ctx context.Context, n int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return b.rate(ctx, mockJob, n, node, state)
+	return b.rate(ctx, fmt.Sprintf("mock-jobs-%d", n), mockJob, n, node, state)
 }
 
 // realShare is the least share of the host's parallel rate.
@@ -87,7 +89,7 @@ func realJobs(ctx context.Context, b *bench) error {
 		if err := b.hostParallel(); err != nil {
 			return err
 		}
-		rate, err := b.rate(ctx, trueJob, n, m.args...)
+		rate, err := b.rate(ctx, m.name, trueJob, n, m.args...)
 		if err != nil {
 			return err
 		}
@@ -96,15 +98,31 @@ func realJobs(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// rate is how many jobs a second an instance gets done.
-func (b *bench) rate(ctx context.Context, j string, n int, args ...string) (rate float64, err error) {
+// rate is how many jobs a second an instance gets done. It prints what they
+// cost the leader, which other work on the host changes little.
+func (b *bench) rate(ctx context.Context, name, j string, n int, args ...string) (rate float64, err error) {
 	err = b.with(ctx, args, func(s *session) error {
+		before, err := s.processorTime(ctx)
+		if err != nil {
+			return err
+		}
 		begin := time.Now()
-		err := s.runJobs(ctx, j, n)
+		if err := s.runJobs(ctx, j, n); err != nil {
+			return err
+		}
 		rate = float64(n) / time.Since(begin).Seconds()
+		after, err := s.processorTime(ctx)
+		b.value(name+"-leader-cpu", 1000*(after-before)/float64(n), "ms/job", n, none)
 		return err
 	})
 	return rate, err
+}
+
+// processorTime is what the leader has used so far, in seconds.
+func (s *session) processorTime(ctx context.Context) (float64, error) {
+	var u rpc.Rusage
+	err := s.client.RPC(ctx, "broker.rusage", 0, nil, &u)
+	return u.Utime + u.Stime, err
 }
 
 // submissions measures held jobs, which cost nothing but being taken in.
