@@ -58,9 +58,20 @@ func sshCommand(uri string, getenv func(string) string) ([]string, error) {
 		program = "flux"
 	}
 	if libs != "" {
-		args = append(args, "LD_LIBRARY_PATH="+libs)
+		args = append(args, "LD_LIBRARY_PATH="+quote(libs))
 	}
-	return append(args, program, "relay", u.Path), nil
+	return append(args, program, "relay", quote(u.Path)), nil
+}
+
+// quote makes a word one that a shell takes as it is: a URI may come from
+// whoever runs the instance that it leads to.
+func quote(word string) string {
+	for _, r := range word {
+		if !strings.ContainsRune("_@%+=:,./-~", r) && !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9') {
+			return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+	}
+	return word
 }
 
 // remotePath is where flux is looked for on the other host: beside the broker's
