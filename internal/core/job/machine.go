@@ -307,6 +307,7 @@ func (m *Machine) cleanup(now float64, j *Job) {
 			m.emit(CancelAlloc{j.ID})
 		}
 		m.left[j.ID] = j
+		j.setAnnotations(withoutSched(j.Annotations)) // it waits for nothing any more
 	}
 	if j.run.executing || len(j.Prologs) > 0 || len(j.Epilogs) > 0 {
 		return

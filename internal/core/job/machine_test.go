@@ -193,9 +193,13 @@ func TestCancelWhilePending(t *testing.T) {
 	w.m.SchedulerReady(w.tick(), -1)
 	j := w.submit(16)
 	w.out = nil
+	w.m.Annotated(j, map[string]any{"sched": map[string]any{"reason_pending": "x"}, "user": "y"})
 	w.m.Raise(w.tick(), j, Exception{Type: "cancel"})
 	w.step()
 	w.took(t, "1 exception\n1 -> cancel\n1 clean\n1 -> retire")
+	if len(j.Annotations) != 1 || j.Annotations["user"] != "y" {
+		t.Errorf("annotations %v", j.Annotations)
+	}
 	if n := w.m.Asked(); n != 1 {
 		t.Errorf("%d requests are with the scheduler", n)
 	}
