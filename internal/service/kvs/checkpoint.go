@@ -120,6 +120,7 @@ func (s *kvs) persistEmpty(empty core.Blob) {
 		}
 		s.schedule()
 		s.h.SetRunning()
+		s.letIn()
 	})
 }
 

@@ -3,6 +3,7 @@
 package kvs
 
 import (
+	"slices"
 	"syscall"
 	"time"
 
@@ -20,18 +21,18 @@ func Leader() *service.Registration {
 		Name: "kvs",
 		New:  newKVS,
 		Methods: []service.Method{
-			service.Deferred("kvs.commit", service.Guests, (*kvs).commit),
-			service.Deferred("kvs.lookup", service.Guests, (*kvs).lookup),
-			service.Deferred("kvs.lookup-plus", service.Guests, (*kvs).lookupPlus),
-			service.Unary("kvs.getroot", service.Guests, (*kvs).getroot),
-			service.Deferred("kvs.wait-version", service.Guests, (*kvs).waitVersion),
-			service.Deferred("kvs.namespace-create", service.Owner, (*kvs).namespaceCreate),
-			service.Deferred("kvs.namespace-remove", service.Owner, (*kvs).namespaceRemove),
-			service.Unary("kvs.namespace-list", service.Owner, (*kvs).namespaceList),
+			service.Deferred("kvs.commit", service.Guests, held((*kvs).commit)),
+			service.Deferred("kvs.lookup", service.Guests, held((*kvs).lookup)),
+			service.Deferred("kvs.lookup-plus", service.Guests, held((*kvs).lookupPlus)),
+			service.Deferred("kvs.getroot", service.Guests, heldUnary((*kvs).getroot)),
+			service.Deferred("kvs.wait-version", service.Guests, held((*kvs).waitVersion)),
+			service.Deferred("kvs.namespace-create", service.Owner, held((*kvs).namespaceCreate)),
+			service.Deferred("kvs.namespace-remove", service.Owner, held((*kvs).namespaceRemove)),
+			service.Deferred("kvs.namespace-list", service.Owner, heldUnary((*kvs).namespaceList)),
 			service.Unary("kvs.setroot-pause", service.Guests, (*kvs).pause),
 			service.Unary("kvs.setroot-unpause", service.Guests, (*kvs).pause),
 			service.Raw("kvs.dropcache", service.Owner, (*kvs).dropCache),
-			service.Deferred("kvs.versions", service.Owner, (*kvs).follow),
+			service.Deferred("kvs.versions", service.Owner, held((*kvs).follow)),
 			service.Deferred("kvs.cancel", service.Owner, (*kvs).cancel),
 		},
 	}
@@ -70,6 +71,9 @@ type kvs struct {
 	lookups int                      // lookups that wait
 	feeds   map[string]*service.Streams[struct{}]
 	commits spread
+
+	ready bool    // the namespaces are as they were saved
+	early []early // requests that came before that
 
 	period  time.Duration
 	timer   service.Timer
@@ -171,6 +175,7 @@ func (s *kvs) take(id uint64) *service.Call {
 
 // Disconnect implements service.Disconnecter.
 func (s *kvs) Disconnect(sender string) {
+	s.early = slices.DeleteFunc(s.early, func(e early) bool { return e.call.Msg.Sender() == sender })
 	for id, c := range s.calls {
 		if c.Msg.Sender() == sender && c.Msg.Topic == "kvs.wait-version" {
 			delete(s.calls, id)

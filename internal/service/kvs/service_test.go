@@ -389,3 +389,31 @@ func TestView(t *testing.T) {
 	i.mustPut(primary, val("job.2.R", "in the tree"))
 	i.want(primary, "job.2.R", "in the tree")
 }
+
+// What comes while a leader that has restarted still reads its namespaces is
+// served when it has.
+func TestEarlyRequestsWait(t *testing.T) {
+	b := host.Start(t, host.Options{Attrs: map[string]string{"statedir-cleanup": "1", "content.hash": "sha1"}})
+	asked := make(chan func(), 1)
+	b.Load(&service.Registration{
+		Name: "content",
+		New:  func(h service.Host, _ []string) (any, error) { return h, nil },
+		Methods: []service.Method{
+			service.Raw("content.checkpoint-get", service.Owner, func(h service.Host, c *service.Call) {
+				asked <- func() { h.Post(func() { c.Fail(syscall.ENOENT) }) }
+			}),
+			service.Raw("content.commit", service.Owner, func(_ service.Host, c *service.Call) { c.Respond(nil) }),
+		},
+	})
+	done := make(chan error, 1)
+	b.Modules().Load(kvs.Leader(), "kvs", "builtin", nil, func(err error) { done <- err })
+	answer := <-asked
+	early := b.Owner().Send("kvs.getroot", rpc.KVSGetroot{Namespace: primary}, 0)
+	answer()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if err := early.Next().Err(); err != nil {
+		t.Errorf("a request that came early: %v", err)
+	}
+}
