@@ -37,16 +37,13 @@ func (s *jobs) execHello(c *service.Call, req *rpc.ExecHello) {
 	s.m.ExecReady(s.now())
 }
 
-func (s *jobs) execGone(why error) {
+// execGone: the execution service has left, as note says.
+func (s *jobs) execGone(why error, note string) {
 	if s.exec.service == "" {
 		return
 	}
 	s.h.Log().Debug("execution service is gone", "err", why)
 	s.exec.service, s.exec.sender = "", ""
-	note := "start response error"
-	if message.Errno(why) == syscall.ENOSYS {
-		note = "disconnect" // RFC 32: it has left
-	}
 	s.m.ExecGone(s.now(), note)
 }
 
@@ -78,13 +75,13 @@ func (s *jobs) extendExec(j *job.Job, at float64) {
 }
 
 func (s *jobs) execResponse(m *message.Message) {
-	if err := m.Err(); err != nil {
-		s.execGone(err)
+	if err := m.Err(); err != nil { // RFC 32: it has left
+		s.execGone(err, "disconnect")
 		return
 	}
 	var r rpc.ExecResponse
 	if err := m.Decode(&r); err != nil {
-		s.execGone(err)
+		s.execGone(err, "start response error")
 		return
 	}
 	j, now := s.m.Job(r.ID), s.now()

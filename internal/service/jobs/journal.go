@@ -177,7 +177,7 @@ func (s *jobs) Disconnect(sender string) {
 		s.schedGone(syscall.ECONNRESET)
 	}
 	if sender == s.exec.sender {
-		s.execGone(syscall.ECONNRESET)
+		s.execGone(syscall.ECONNRESET, "disconnect")
 	}
 	drop := func(list []*service.Call) []*service.Call {
 		out := list[:0]

@@ -20,17 +20,22 @@ import (
 // An instance that is itself a job ends when that job does. When, stands in
 // resource.R; when that changes, the jobs whose end it set end with it anew.
 
-// lifetimeRetry is how long to wait for a KVS that is not there.
-const lifetimeRetry = 5 * time.Second
+// A KVS that is not there is asked for again, after these times at first and at
+// most: it comes soon when the instance starts, or is missed by nobody.
+const (
+	lifetimeRetry    = 20 * time.Millisecond
+	lifetimeRetryMax = 5 * time.Second
+)
 
-// watchLifetime follows resource.R.
-func (s *jobs) watchLifetime() {
+// watchLifetime follows resource.R; where there is no KVS it tries again after
+// retry.
+func (s *jobs) watchLifetime(retry time.Duration) {
 	s.h.Request(service.Request{
 		Topic: "kvs-watch.lookup", NodeID: message.NodeAny, Flags: message.FlagStreaming,
 		Payload: &rpc.KVSLookup{Key: "resource.R", Namespace: "primary", Flags: kvsWatch | kvsWaitCreate},
 	}, func(m *message.Message) {
 		if err := m.Err(); err != nil {
-			s.h.After(lifetimeRetry, s.watchLifetime)
+			s.h.After(retry, func() { s.watchLifetime(min(2*retry, lifetimeRetryMax)) })
 			return
 		}
 		var v rpc.KVSValue

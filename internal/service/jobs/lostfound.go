@@ -27,7 +27,7 @@ func (s *jobs) putAside(lost []store.ImportedJob) {
 		Namespace: "primary", Ops: asideOps(in),
 	}}, func(m *message.Message) {
 		if m.Err() != nil { // the KVS is not there yet
-			s.h.After(lifetimeRetry, func() { s.putAside(lost) })
+			s.h.After(lifetimeRetryMax, func() { s.putAside(lost) })
 			return
 		}
 		s.batch.DropImport(in.ID)

@@ -137,7 +137,7 @@ func open(h service.Host, args []string) (any, error) {
 	s.schedInit()
 	s.execInit()
 	s.ageOut()
-	s.watchLifetime()
+	s.watchLifetime(lifetimeRetry)
 	s.watchEnd()
 	return s, nil
 }
@@ -148,7 +148,7 @@ func (s *jobs) Leave(name string) {
 	if name == "job-manager" {
 		s.absent = true
 		s.schedGone(syscall.ENOSYS)
-		s.execGone(syscall.ENOSYS)
+		s.execGone(syscall.ENOSYS, "disconnect")
 	}
 }
 
