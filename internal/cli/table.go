@@ -54,6 +54,7 @@ func commandTable() []command {
 		{"shutdown", other, cStyle, "end an instance", newShutdown},
 		{"startlog", other, cStyle, "list when the instance was started and stopped", newStartlog},
 		{"uri", jobs, pyStyle, "tell where another instance is", newURI},
+		{"top", jobs, cStyle, "watch an instance and its running jobs", newTop},
 		{"uptime", instance, cStyle, "tell how long the instance has been running", newUptime},
 		{"broker", unlisted, cStyle, "run a broker", newBroker},
 		{"getattr", instance, cStyle, "print a broker attribute", newGetattr},
