@@ -38,7 +38,7 @@ const (
 	courierHold  = "courier"
 	// courierPatience is how long a shell may be missing whose broker is there:
 	// it looks for a broker that has returned every reconnectMost.
-	courierPatience = 20 * reconnectMost
+	courierPatience = 10 * reconnectMost
 )
 
 func (c *courier) init() {

@@ -78,12 +78,28 @@ func openLink(l *loop, uri string, reconnect bool, c *flux.Client) (*brokerLink,
 	k.ctx, k.cancel = context.WithCancel(context.Background())
 	if c == nil {
 		var err error
-		if c, err = flux.Open(k.ctx, uri); err != nil {
+		if c, err = k.open(); err != nil {
 			return nil, err
 		}
 	}
 	k.adopt(c)
 	return k, nil
+}
+
+// openTime is how long a broker that has just been started may not yet listen to
+// those that it starts itself.
+const openTime = time.Minute
+
+// open connects for the first time.
+func (k *brokerLink) open() (*flux.Client, error) {
+	begin := time.Now()
+	for wait := reconnectFirst; ; wait = min(2*wait, reconnectMost) {
+		c, err := flux.Open(k.ctx, k.uri)
+		if err == nil || !k.reconnect || time.Since(begin) > openTime {
+			return c, err
+		}
+		time.Sleep(wait)
+	}
 }
 
 // adopt makes c the connection and watches for its end.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"goflux/internal/message"
 )
@@ -97,4 +98,31 @@ func TestBrokerNotYetAtWork(t *testing.T) {
 	r := b.run(testJob{command: sh("echo here")})
 	expect(t, "exit", r.wait(), []int{0})
 	expect(t, "stdout", b.output("stdout")["0"], "here\n$")
+}
+
+// A shell may be started by a broker that does not listen yet.
+func TestBrokerNotYetListening(t *testing.T) {
+	b := newBrokers(t, 1)
+	b.down(0)
+	_ = os.Remove(b.path(0))
+	done := make(chan error, 1)
+	go func() {
+		k, err := openLink(newLoop(), "local://"+b.path(0), true, nil)
+		if err == nil {
+			k.close()
+		}
+		done <- err
+	}()
+	select { // time enough to fail
+	case err := <-done:
+		t.Fatalf("connecting to nobody: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	b.up(0)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if _, err := openLink(newLoop(), "local://"+b.path(0)+".none", false, nil); err == nil {
+		t.Error("a shell that does not connect again waits for a broker")
+	}
 }

@@ -52,8 +52,7 @@ func (e *exec) awaited(j *job, sh *shell, err error) bool {
 	if sh.pid == 0 && now.Sub(e.began) < afterRestart {
 		return true
 	}
-	method, _ := e.h.Attr("broker.boot-method")
-	if method != "config" || num == syscall.ENOSYS && sh.away.IsZero() && sh.pid == 0 {
+	if !e.brokersReturn() || num == syscall.ENOSYS && sh.away.IsZero() && sh.pid == 0 {
 		return false
 	}
 	if sh.away.IsZero() {
@@ -61,6 +60,12 @@ func (e *exec) awaited(j *job, sh *shell, err error) bool {
 		e.tell(j, sh, fmt.Sprintf("lost contact with %s (rank %d): it has %s to return", j.r.Host(sh.rank), sh.rank, fsd.FormatDuration(e.conf.nodeReturn)))
 	}
 	return now.Sub(sh.away) < e.conf.nodeReturn
+}
+
+// brokersReturn tells whether an init system starts brokers again that died.
+func (e *exec) brokersReturn() bool {
+	method, _ := e.h.Attr("broker.boot-method")
+	return method == "config"
 }
 
 // relaunch has a shell found again, or started if that has not happened.

@@ -156,6 +156,10 @@ func (e *exec) awaitStragglers(j *job) {
 	if limit == 0 || j.fatal {
 		return
 	}
+	// Where brokers return, the others may not have been able to say that they end.
+	if e.brokersReturn() {
+		limit += e.conf.nodeReturn
+	}
 	j.straggle = e.h.After(limit, func() {
 		e.fatalError(j, fmt.Sprintf("shells on rank %s have not ended within %gs (shell-exit-timeout) of the leader's",
 			j.activeRanks(nil), limit.Seconds()))
