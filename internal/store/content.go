@@ -45,7 +45,11 @@ func (t *txn) putCheckpoint(value string, replace bool) error {
 const metaCheckpoint = "checkpoint"
 
 func (t *txn) sealCheckpoint(id int64, value string) {
-	t.meta[metaCheckpoint] = binary.BigEndian.AppendUint64(nil, uint64(id)<<32|uint64(checksum([]byte(value))))
+	t.meta[metaCheckpoint] = checkpointSeal(id, value)
+}
+
+func checkpointSeal(id int64, value string) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(id)<<32|uint64(checksum([]byte(value))))
 }
 
 // truncate empties the content tables. What no job service has taken in hand

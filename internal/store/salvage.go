@@ -103,7 +103,7 @@ func (s *Store) salvage(x *examination) error {
 	}
 	aside := s.path + ".damaged-" + now.UTC().Format("20060102T150405.000Z")
 	s.findings = findingsOf(x, aside)
-	if err := s.writeDraft(draft, v, s.findings); err != nil {
+	if err := s.writeDraft(draft, v); err != nil {
 		return err
 	}
 	for from, to := range map[string]string{s.path: aside, s.path + "-wal": aside + "-wal"} {
@@ -183,7 +183,7 @@ func findingsOf(x *examination, aside string) []string {
 }
 
 // writeDraft makes a database of what can be read.
-func (s *Store) writeDraft(path string, v *survey, findings []string) error {
+func (s *Store) writeDraft(path string, v *survey) error {
 	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
 	if err != nil {
 		return wrap("opening "+path, err)
@@ -206,7 +206,14 @@ func (s *Store) writeDraft(path string, v *survey, findings []string) error {
 		if err := copyRows(c, v); err != nil {
 			return err
 		}
-		if err := writeReport(c, time.Now(), findings); err != nil {
+		if len(v.bad) > 0 {
+			mended, err := mendTree(c)
+			if err != nil {
+				return err
+			}
+			s.findings = append(s.findings, mended...)
+		}
+		if err := writeReport(c, time.Now(), s.findings); err != nil {
 			return err
 		}
 		return exec(c, "COMMIT")
