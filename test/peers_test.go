@@ -113,3 +113,15 @@ func TestTorpid(t *testing.T) {
 	s.brokers[0].until("0", "resource", "list", "-s", "down", "-no", "{nnodes}")
 	s.brokers[0].ok("run", "-N2", "true")
 }
+
+// A broker that is sent a fault's signal ends by it, as programs do.
+func TestFaultSignal(t *testing.T) {
+	s := newSystem(t, 1, "")
+	s.up()
+	s.brokers[0].signal(syscall.SIGSEGV)
+	<-s.brokers[0].done
+	if ws := s.brokers[0].cmd.ProcessState.Sys().(syscall.WaitStatus); !ws.Signaled() || ws.Signal() != syscall.SIGSEGV {
+		t.Errorf("the broker ended with status %v", ws)
+	}
+	s.up()
+}

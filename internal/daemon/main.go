@@ -21,6 +21,7 @@ import (
 	"goflux/internal/service"
 	configsvc "goflux/internal/service/config"
 	"goflux/internal/service/overlay"
+	procs "goflux/internal/sys/process"
 )
 
 // Compose returns the services that a broker can load.
@@ -190,12 +191,18 @@ func (l *driver) run() int {
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM,
 		syscall.SIGALRM, syscall.SIGUSR1, syscall.SIGUSR2)
+	// Faults of this process are panics, which end a module. A fault's signal
+	// that somebody sends ends the broker, as it does any other program.
+	faults := make(chan os.Signal, 1)
+	signal.Notify(faults, syscall.SIGSEGV, syscall.SIGBUS, syscall.SIGFPE)
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGTTOU)
 	l.start()
 	for {
 		select {
 		case s := <-signals:
 			l.h.Post(func() { l.signaled(s.(syscall.Signal)) })
+		case s := <-faults:
+			procs.DieBy(s.(syscall.Signal))
 		case <-l.stopped:
 			l.hangUp()
 			return l.exitCode()
