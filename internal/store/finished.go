@@ -5,7 +5,6 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"strings"
 	"syscall"
 
@@ -178,37 +177,6 @@ func (s *Store) CountFinished(q JobQuery) (n int64, err error) {
 		}, args...)
 	})
 	return n, err
-}
-
-// AgedOut returns up to limit ids of finished jobs to be purged, oldest first:
-// those that became inactive before the given time (0: none for their age) and
-// those beyond the newest keep (negative: none for their number).
-func (s *Store) AgedOut(before float64, keep int64, limit int) ([]uint64, error) {
-	surplus := int64(0)
-	if keep >= 0 {
-		all, err := s.Tallies()
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range all {
-			surplus += t.Count
-		}
-		surplus = max(0, surplus-keep)
-	}
-	if before == 0 {
-		before = -math.MaxFloat64
-	}
-	var ids []uint64
-	err := s.reader("listing old jobs", func(c *conn) error {
-		return query(c, "SELECT id, t_inactive FROM goflux_job ORDER BY t_inactive, id LIMIT ?", func(st *stmt) bool {
-			if st.ColumnFloat(1) >= before && int64(len(ids)) >= surplus {
-				return false
-			}
-			ids = append(ids, uint64(st.ColumnInt64(0)))
-			return true
-		}, int64(limit))
-	})
-	return ids, err
 }
 
 // sealMeta puts the checksum of a value and its key before it.

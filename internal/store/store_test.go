@@ -322,10 +322,10 @@ func TestListFinished(t *testing.T) {
 	if err != nil || len(tallies) != 2 || tallies[0].Count != 10 {
 		t.Errorf("tallies %v %v", tallies, err)
 	}
-	if old, _ := s.AgedOut(2, -1, 99); fmt.Sprint(old) != "[1 2 3]" {
+	if old, _ := s.AgedJobs(2, -1, 99); fmt.Sprint(agedIDs(old)) != "[1 2 3]" {
 		t.Errorf("aged %v", old)
 	}
-	if old, _ := s.AgedOut(0, 16, 99); fmt.Sprint(old) != "[1 2 3 4]" {
+	if old, _ := s.AgedJobs(0, 16, 99); fmt.Sprint(agedIDs(old)) != "[1 2 3 4]" {
 		t.Errorf("surplus %v", old)
 	}
 }
@@ -428,4 +428,11 @@ func TestNoHoles(t *testing.T) {
 	if r := recovered(t, s); string(r.Jobs[0].Events) != "a\nc\n" {
 		t.Errorf("afterwards %s", r.Jobs[0].Events)
 	}
+}
+
+func agedIDs(jobs []AgedJob) (ids []uint64) {
+	for _, j := range jobs {
+		ids = append(ids, j.ID)
+	}
+	return ids
 }
