@@ -250,6 +250,30 @@ func TestWait(t *testing.T) {
 	}
 }
 
+// A waitable job is listed until it has been waited for, whatever stage its end
+// is at.
+func TestWaitableListed(t *testing.T) {
+	in := start(t, t.TempDir())
+	defer in.stop()
+	for range 10 {
+		id := in.mustSubmit("a", "0.001s", 16, int(job.FlagWaitable))
+		for inactive := 0; inactive < 3; {
+			var l struct {
+				Jobs []map[string]any `json:"jobs"`
+			}
+			if err := in.rpc("job-manager.list", rpc.JobManagerList{}, &l); err != nil || len(l.Jobs) != 1 {
+				t.Fatalf("listed: %v, %v", l.Jobs, err)
+			}
+			if l.Jobs[0]["state"] == int64(job.Inactive) {
+				inactive++
+			}
+		}
+		if err := in.rpc("job-manager.wait", rpc.JobWait{ID: id}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // What was acknowledged is there after a restart, and ids do not repeat.
 func TestRestart(t *testing.T) {
 	dir := t.TempDir()

@@ -287,8 +287,11 @@ func (s *jobs) managerList(c *service.Call, req *rpc.JobManagerList) {
 	for _, j := range all {
 		list = append(list, brief(j))
 	}
-	for id, z := range s.zombies {
-		if j, err := s.finished(id); z.ended && err == nil && mine(j) {
+	for id := range s.zombies {
+		if s.m.Job(id) != nil {
+			continue
+		}
+		if j, err := s.finished(id); err == nil && mine(j) {
 			list = append(list, brief(j))
 		}
 	}
