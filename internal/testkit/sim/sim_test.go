@@ -26,8 +26,8 @@ func report(t *testing.T, r *Result) {
 }
 
 // What nobody has seen yet is for make soak-sim: here a change is judged, not
-// luck. Some 10 s of a processor.
-const histories = 30
+// luck. Some 8 s of a processor.
+const histories = 24
 
 func TestHistories(t *testing.T) {
 	first, n := int64(1), int64(histories)
