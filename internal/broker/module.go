@@ -3,6 +3,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -118,7 +119,7 @@ func newModule(w World, r *Router, reg *service.Registration, name, uuid string)
 	m := &module{
 		World: w, reg: reg, name: name, uuid: uuid, router: r,
 		box:       newMailbox(),
-		log:       w.Logger(name),
+		log:       w.Logger(cmp.Or(reg.LogAs, name)),
 		exited:    make(chan struct{}),
 		methods:   map[string]service.Method{},
 		extra:     map[string]func(*service.Call){},

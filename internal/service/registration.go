@@ -20,6 +20,9 @@ type Registration struct {
 	// instance and one loop: the first to be loaded constructs it, each later
 	// one is announced by [Joiner].
 	Group string
+	// LogAs is the name it writes to the log under, "" for its own. In a Group,
+	// whose instance is made by whichever comes first, all have the same.
+	LogAs string
 	// Builtin services are loaded with the broker and cannot be removed.
 	Builtin bool
 	// Relay sends every request that no method matches on to the nearest

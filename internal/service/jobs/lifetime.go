@@ -4,7 +4,6 @@ package jobs
 
 import (
 	"fmt"
-	"math"
 	"syscall"
 	"time"
 
@@ -63,7 +62,7 @@ func (s *jobs) newResources(raw []byte) {
 	if !known {
 		return
 	}
-	s.h.Log().Info(fmt.Sprintf("resource expiration updated from %.2f to %.2f (%+.6g)", old, r.Expiration, moved(old, r.Expiration)))
+	s.h.Log().Info(fmt.Sprintf("resource expiration updated from %.2f to %.2f (%s)", old, r.Expiration, moved(old, r.Expiration)))
 	for j := range s.m.Jobs {
 		if j.State == job.Run && j.Facts().Duration == 0 && j.R != nil {
 			s.endAnew(j)
@@ -81,19 +80,19 @@ func (s *jobs) endAnew(j *job.Job) {
 	if j.Expiration != nil {
 		old = *j.Expiration
 	}
-	s.h.Log().Info(fmt.Sprintf("updated expiration of %s from %.2f to %.2f (%+.6g)", idText(j.ID), old, s.lifetime, moved(old, s.lifetime)))
+	s.h.Log().Info(fmt.Sprintf("updated expiration of %s from %.2f to %.2f (%s)", idText(j.ID), old, s.lifetime, moved(old, s.lifetime)))
 	s.m.Expire(s.now(), j, s.lifetime)
 }
 
-// moved is by how much an end comes later; no end is 0.
-func moved(from, to float64) float64 {
+// moved says by how much an end comes later; no end is 0.
+func moved(from, to float64) string {
 	switch {
 	case from == 0:
-		return math.Inf(-1)
+		return "-inf"
 	case to == 0:
-		return math.Inf(1)
+		return "+inf"
 	}
-	return to - from
+	return fmt.Sprintf("%+.6g", to-from)
 }
 
 // withinLifetime refuses a job that would outlive the instance. EINVAL.

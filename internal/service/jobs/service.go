@@ -22,7 +22,7 @@ const group = "jobs"
 // Leader are the registrations of the leader.
 func Leader() []*service.Registration {
 	face := func(name string, methods []service.Method) *service.Registration {
-		return &service.Registration{Name: name, Group: group, Methods: methods, New: open}
+		return &service.Registration{Name: name, Group: group, LogAs: "job-manager", Methods: methods, New: open}
 	}
 	return []*service.Registration{
 		face("job-manager", managerMethods),
