@@ -212,9 +212,6 @@ func (p *patient) badPages(pages *dbfile.Pages) (bad []uint32) {
 	return bad
 }
 
-// known reports whether the database is known to have tables of ours.
-func (p *patient) known() bool { return p.guard.seal > 0 || p.guard.pages > 0 }
-
 // lastRow is the number of the last row of the journal.
 func (p *patient) lastRow(pages *dbfile.Pages) (seq int64, err error) {
 	roots, err := dbfile.Roots(pages)
