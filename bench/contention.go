@@ -153,9 +153,14 @@ func beCrowd(uri string) {
 	fmt.Println("ready")
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
-	<-stop
-	cancel()
-	wg.Wait()
+	gone := make(chan struct{})
+	go func() { wg.Wait(); close(gone) }()
+	select {
+	case <-stop:
+		cancel()
+		<-gone
+	case <-gone: // the instance is, and nobody may be there to tell us to end
+	}
 	fmt.Println(listed)
 }
 
