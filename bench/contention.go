@@ -122,6 +122,7 @@ func crowd(ctx context.Context, b *bench) error {
 // a line when all have begun, and how many listings there have been.
 func beCrowd(uri string) {
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	var mu sync.Mutex
 	var wg, ready sync.WaitGroup
 	listed := 0
