@@ -124,7 +124,8 @@ func (b *Boot) wireConfig(w *Wiring) error {
 	if err != nil {
 		return err
 	}
-	w.any, w.Returns = true, true
+	w.any = true
+	w.Returns = b.env.Getenv("FLUX_START_URI") == "" // flux start starts none anew
 	w.allow(key, 0)
 	me := b.hosts.list[b.Rank]
 	_, recovery := b.env.Attrs.Get("broker.recovery-mode")
