@@ -257,6 +257,28 @@ func (m *Machine) Waiting() []Waiting {
 	return out
 }
 
+// Singletons are the active jobs of a user and a name: Count of them all, and
+// those that wait until they are the only one, the oldest first.
+type Singletons struct {
+	UserID uint32
+	Name   string
+	Count  int
+	Wait   []jobid.ID
+}
+
+// Singletons returns those of which a job waits, in no order.
+func (m *Machine) Singletons() []Singletons {
+	var out []Singletons
+	for k, queue := range m.deps.queues {
+		s := Singletons{UserID: k.userid, Name: k.name, Count: m.deps.counts[k] + len(queue)}
+		for _, j := range queue {
+			s.Wait = append(s.Wait, j.ID)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
 // NextBegin is when the next begin-time comes; false when there is none.
 func (m *Machine) NextBegin() (at float64, ok bool) {
 	w, ok := m.deps.begins.Min()

@@ -577,6 +577,9 @@ func TestCanceledWhileItWaits(t *testing.T) {
 	if len(second.Dependencies) != 3 || len(third.Dependencies) != 2 {
 		t.Fatalf("dependencies: %v, %v", second.Dependencies, third.Dependencies)
 	}
+	if l := w.m.Singletons(); len(l) != 1 || l[0].Count < 2 || !slices.Equal(l[0].Wait, []jobid.ID{second.ID, third.ID}) {
+		t.Errorf("singletons: %+v", l)
+	}
 	for _, j := range []*Job{second, third} {
 		w.m.Raise(w.tick(), j, Exception{Type: "cancel"})
 		w.step()

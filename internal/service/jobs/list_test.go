@@ -216,6 +216,9 @@ func TestExecKeepsItsJobs(t *testing.T) {
 	defer in.stop()
 	id := in.mustSubmit("x", "1h", 16, int(job.FlagDebug))
 	hello := func() error { return in.rpc("job-manager.exec-hello", rpc.ExecHello{Service: "other"}, nil) }
+	if err := in.rpc("job-list.list-id", rpc.JobListID{ID: id, State: int(job.Run)}, nil); err != nil {
+		t.Fatal(err)
+	}
 	refused(t, "with a job", hello(), syscall.EINVAL, "execution service job-exec")
 	if err := in.rpc("job-manager.raise", rpc.JobRaise{ID: id, Type: "cancel"}, nil); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@
 package jobs
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -173,6 +174,10 @@ func (s *jobs) jobtapQuery(_ *service.Call, req *rpc.JobtapQuery) (any, error) {
 	switch p.name {
 	case pluginPerilog:
 		s.perilogQuery(out)
+	case pluginSingleton:
+		for _, l := range s.m.Singletons() {
+			out[fmt.Sprintf("%d:%s", l.UserID, l.Name)] = map[string]any{"count": l.Count, "singletons": l.Wait}
+		}
 	case pluginAfter:
 		out["dependencies"] = s.waiting()
 	}
