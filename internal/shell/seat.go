@@ -39,7 +39,11 @@ func Run(o Options) int {
 	p := &seat{reaper: process.NewReaper()}
 	defer p.reaper.Close()
 	defer p.dropDir()
-	go p.passSignals()
+	ch := make(chan os.Signal, 8)
+	// Before anybody can know that the shell is there. SIGPIPE is taken, not
+	// ignored: tasks would inherit that.
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGALRM, syscall.SIGPIPE)
+	go p.passSignals(ch)
 	for range maxTurns - 1 {
 		rc, next := p.run(o, true)
 		if next == nil {
@@ -140,10 +144,7 @@ func (p *seat) occupy(s *Shell) {
 
 // passSignals hands the shell what the process is sent. Without a shell, the
 // process ends.
-func (p *seat) passSignals() {
-	ch := make(chan os.Signal, 8)
-	// SIGPIPE is taken, not ignored: tasks would inherit that.
-	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGALRM, syscall.SIGPIPE)
+func (p *seat) passSignals(ch <-chan os.Signal) {
 	for sig := range ch {
 		if sig == syscall.SIGPIPE {
 			continue
