@@ -118,8 +118,14 @@ func attach() rpc.TerminalMessage {
 // TestSession: what a client sees of a session that waits for one.
 func TestSession(t *testing.T) {
 	b := newBench(t)
-	b.start("stty size; read x; echo got $x; exit 7", true)
+	b.start("read start; stty size; read x; echo got $x; exit 7", true)
 	c := b.send("0", attach(), "me")
+	typed := func(text string) {
+		if d := b.send("0", rpc.TerminalMessage{Type: "data", Data: text}, "me"); d.err != nil {
+			t.Fatal(d.err)
+		}
+	}
+	typed("\r") // the terminal has its size now
 	text := func() string {
 		s := ""
 		for _, m := range c.answers {
@@ -128,9 +134,7 @@ func TestSession(t *testing.T) {
 		return s
 	}
 	b.until(func() bool { return strings.Contains(text(), "30 100") })
-	if d := b.send("0", rpc.TerminalMessage{Type: "data", Data: "hello\r"}, "me"); d.err != nil {
-		t.Fatal(d.err)
-	}
+	typed("hello\r")
 	b.until(func() bool { return c.failed })
 	last := c.answers[len(c.answers)-1]
 	if last.Type != "exit" || *last.Status != 7<<8 || !errors.Is(c.err, syscall.ENODATA) {
