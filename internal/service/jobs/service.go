@@ -297,7 +297,9 @@ func (s *jobs) record(e job.Effect) {
 	case job.HandOver:
 		s.handOver(e.Job)
 	case job.Free:
-		s.after(func() { s.free(e.ID, e.R, true) })
+		// Not behind the commit, which a core need not wait for: whatever the
+		// scheduler does with it is stored behind the end of this job, if at all.
+		s.free(e.ID, e.R, true)
 	case job.Retire:
 		s.retire(e.Job)
 	}
