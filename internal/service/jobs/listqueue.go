@@ -99,7 +99,8 @@ func (s *jobs) answerLists() {
 			cost += time.Duration(l.entries) * entryCost
 			s.answer(l)
 		}
-		if pause := q.pause(s.h.Now(), cost); pause > 0 {
+		pause := q.pause(s.h.Now(), cost)
+		if pause > 0 && len(q.waiting) >= listTurn { // else it is no crowd
 			s.h.After(pause, s.nextTurn)
 			return
 		}
