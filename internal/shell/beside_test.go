@@ -87,9 +87,11 @@ func TestCoprocesses(t *testing.T) {
 	b := newBrokers(t, 3)
 	dir := t.TempDir()
 	script := `trap 'echo bye{{node.id}}; exit' TERM; echo up{{node.id}} >&2; touch ` + dir + `/up{{node.id}}; while :; do sleep 0.01; done`
-	r := b.run(testJob{tasks: 3, command: sh("until test -e " + dir + "/up0 -a -e " + dir + "/up2; do sleep 0.01; done"), options: `{"coprocess":{
+	// Helpers are ended with the tasks, which therefore wait for them.
+	wait := "cd " + dir + "; until test -e up0 -a -e up2 -a -e said0 -a -e said1 -a -e said2; do sleep 0.01; done"
+	r := b.run(testJob{tasks: 3, command: sh(wait), options: `{"coprocess":{
 		"mon":{"command":["sh","-c","` + script + `"],"output":"` + dir + `/mon-{{id.dec}}","ranks":"0,2"},
-		"each":{"command":["echo","{{node.id}}"],"output":"` + dir + `/each-{{node.id}}"},
+		"each":{"command":["sh","-c","echo {{node.id}}; touch ` + dir + `/said{{node.id}}"],"output":"` + dir + `/each-{{node.id}}"},
 		"none":{"command":["/nonexistent/helper"],"output":"` + dir + `/none"}}}`})
 	expect(t, "exit", r.wait(), []int{0, 0, 0})
 	text, err := os.ReadFile(filepath.Join(dir, "mon-"+testID.Dec()))
