@@ -3,8 +3,11 @@
 package rpc
 
 import (
+	"syscall"
+
 	"github.com/go-json-experiment/json/jsontext"
 
+	"goflux/internal/message"
 	"goflux/jobid"
 )
 
@@ -49,6 +52,18 @@ type ContentMmapRemove struct {
 // CheckpointPut is content.checkpoint-put and content-backing.checkpoint-put.
 type CheckpointPut struct {
 	Value jsontext.Value `json:"value"`
+}
+
+// Document is the value as it is to be stored: compact. EPROTO, EINVAL.
+func (r *CheckpointPut) Document() (jsontext.Value, error) {
+	value := r.Value.Clone()
+	if value == nil {
+		return nil, message.Errorf(syscall.EPROTO, "checkpoint-put: no value")
+	}
+	if err := value.Compact(); err != nil {
+		return nil, message.Errorf(syscall.EINVAL, "failed to encode checkpoint value")
+	}
+	return value, nil
 }
 
 // CheckpointGet answers content.checkpoint-get: newest first.

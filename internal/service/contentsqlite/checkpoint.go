@@ -47,13 +47,9 @@ func (b *backing) rootsGet(c *service.Call) {
 }
 
 func (b *backing) checkpointPut(c *service.Call, r *rpc.CheckpointPut) {
-	value := r.Value.Clone()
-	if value == nil {
-		c.Fail(message.Errorf(syscall.EPROTO, "%s: no value", c.Msg.Topic))
-		return
-	}
-	if err := value.Compact(); err != nil {
-		c.Fail(message.Errorf(syscall.EINVAL, "failed to encode checkpoint value"))
+	value, err := r.Document()
+	if err != nil {
+		c.Fail(err)
 		return
 	}
 	b.batch.PutCheckpoint(value, false)

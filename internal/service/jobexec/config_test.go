@@ -42,6 +42,21 @@ func TestArguments(t *testing.T) {
 	}
 }
 
+// A start that takes more of the job's duration than it may lose is made up for.
+func TestLateness(t *testing.T) {
+	for _, c := range []struct{ now, start, end, percent, want float64 }{
+		{now: 110, start: 100, end: 200, percent: 25, want: 0},
+		{now: 126, start: 100, end: 200, percent: 25, want: 26},
+		{now: 101, start: 100, end: 200, percent: 0, want: 1},
+		{now: 500, start: 100, end: 0, percent: 0, want: 0},  // no time limit
+		{now: 500, start: 0, end: 200, percent: 25, want: 0}, // of old: not known
+	} {
+		if got := lateness(c.now, c.start, c.end, c.percent); got != c.want {
+			t.Errorf("%+v: %g", c, got)
+		}
+	}
+}
+
 // How long a job is given to end: the examples of flux-config-exec(5).
 func TestPatience(t *testing.T) {
 	for _, c := range []struct {

@@ -97,7 +97,8 @@ type job struct {
 	reattach bool // an earlier service had it, and told of its start
 	found    bool // one had it, and perhaps did not
 	expire   service.Timer
-	extra    time.Duration // what the start took too long, for the job on top
+	until    float64       // when that is, in seconds since the epoch; 0: never
+	extra    float64       // seconds that the start took too long, for the job on top
 	straggle service.Timer // for the shells that outlive the leader's
 	killer   *killer
 	over     bool // it is being reported
@@ -159,7 +160,7 @@ func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 		return
 	}
 	if !req.Reattach {
-		j.extra = e.lateness(j.r)
+		j.extra = lateness(float64(e.h.Now().UnixNano())/1e9, j.r.StartTime, j.r.Expiration, e.conf.maxStartDelay)
 	}
 	if j.mock != nil {
 		e.startMock(j, req.Reattach)
@@ -450,15 +451,15 @@ func (e *exec) log(j *job, events ...any) {
 	}, nil)
 }
 
-// lateness is how long after its allocation a job starts, if that is more of its
-// duration than it should lose.
-func (e *exec) lateness(r *rset.R) time.Duration {
-	duration := r.Expiration - r.StartTime
-	late := float64(e.h.Now().UnixNano())/1e9 - r.StartTime
-	if r.StartTime <= 0 || duration <= 0 || late <= duration*e.conf.maxStartDelay/100 {
+// lateness is how long, in seconds, a job starts after its allocation, if that is
+// more than the part of its duration, in percent, that it may lose; else 0. The
+// times are seconds since the epoch, and an end of 0 is none.
+func lateness(now, start, end, percent float64) float64 {
+	late := now - start
+	if start <= 0 || end <= start || late <= (end-start)*percent/100 {
 		return 0
 	}
-	return time.Duration(late * float64(time.Second))
+	return late
 }
 
 // armExpiration sets the job's time limit, in seconds since the epoch; 0 is none.
@@ -467,10 +468,11 @@ func (e *exec) armExpiration(j *job, at float64) {
 		j.expire.Stop()
 		j.expire = nil
 	}
-	if at <= 0 {
+	if j.until = 0; at <= 0 {
 		return
 	}
-	left := time.Duration((at-float64(e.h.Now().UnixNano())/1e9)*float64(time.Second)) + j.extra
+	j.until = at + j.extra
+	left := time.Duration((j.until - float64(e.h.Now().UnixNano())/1e9) * float64(time.Second))
 	j.expire = e.h.After(max(left, 0), func() {
 		e.respond(j, "exception", rpc.ExecData{Severity: 0, Type: "timeout", Note: "resource allocation expired"})
 	})
@@ -487,6 +489,7 @@ func (e *exec) expiration(_ *service.Call, req *rpc.ExecExpiration) (any, error)
 	if e.debug&debugNoExpiration != 0 {
 		return nil, message.Errorf(syscall.EINVAL, "debug: no expiration is updated")
 	}
+	j.extra = 0 // who sets the end anew knows when the job has started
 	e.armExpiration(j, req.Expiration)
 	e.h.Log().Debug(fmt.Sprintf("updated expiration of %s to %.2f", locale.JobID(j.id), req.Expiration))
 	return nil, nil

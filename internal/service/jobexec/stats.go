@@ -32,12 +32,9 @@ func (e *exec) jobStats(j *job) map[string]any {
 		"implementation": e.implementation(j), "ns": j.namespace(), "has_namespace": flag(j.guest),
 		"critical_ranks": strings.Trim(j.critical.String(), " "),
 		"started":        flag(j.started), "running": flag(j.started && !j.over), "exception_in_progress": flag(j.fatal),
-		"finalizing": flag(j.over), "expiration": 0.0,
+		"finalizing": flag(j.over), "expiration": j.until,
 		"kill_timeout": e.conf.killTimeout.Seconds(), "kill_count": 0, "kill_shell_count": 0,
 		"total_shells": len(j.shells), "active_shells": j.running, "active_ranks": j.activeRanks(nil).String(),
-	}
-	if j.r != nil {
-		out["expiration"] = j.r.Expiration
 	}
 	if k := j.killer; k != nil {
 		out["kill_timeout"], out["kill_count"], out["kill_shell_count"] = k.pause.Seconds(), k.tasks, k.count

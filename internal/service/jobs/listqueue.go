@@ -5,6 +5,7 @@ package jobs
 import (
 	"context"
 	"reflect"
+	"syscall"
 	"time"
 
 	"goflux/constraint"
@@ -43,6 +44,8 @@ const (
 	// and then are never kept waiting.
 	listShare  = 5
 	listCredit = 60 * time.Millisecond
+	// maxWaitingLists bounds the memory of a crowd: some 1 kB each.
+	maxWaitingLists = 1 << 14
 )
 
 // enqueue puts a listing behind those that wait.
@@ -60,6 +63,10 @@ func (s *jobs) enqueue(c *service.Call, l *lister) {
 	}
 	if same := q.same[l.key]; same != nil && same.user == l.user && len(same.calls) < listTurn {
 		same.calls = append(same.calls, c)
+		return
+	}
+	if len(q.waiting) >= maxWaitingLists {
+		c.Fail(message.Errorf(syscall.EBUSY, "%d listings are waiting: try again", maxWaitingLists))
 		return
 	}
 	l.calls = []*service.Call{c}
@@ -99,8 +106,7 @@ func (s *jobs) answerLists() {
 			cost += time.Duration(l.entries) * entryCost
 			s.answer(l)
 		}
-		pause := q.pause(s.h.Now(), cost)
-		if pause > 0 && len(q.waiting) >= listTurn { // else it is no crowd
+		if pause := q.pause(s.h.Now(), cost); pause > 0 {
 			s.h.After(pause, s.nextTurn)
 			return
 		}
@@ -108,10 +114,14 @@ func (s *jobs) answerLists() {
 	})
 }
 
-// pause books what listings have cost, and is how long there are to be none.
+// pause books what listings have cost, and is how long there are to be none: only
+// a crowd, more than have their turn at once, is kept waiting.
 func (q *listQueue) pause(now time.Time, cost time.Duration) time.Duration {
 	q.spent = max(0, q.spent-now.Sub(q.at)/listShare) + cost
 	q.at = now
+	if len(q.waiting) < listTurn {
+		return 0
+	}
 	return max(0, q.spent-listCredit) * listShare
 }
 

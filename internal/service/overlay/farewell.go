@@ -3,35 +3,14 @@
 package overlay
 
 import (
-	"slices"
-	"strings"
-
 	"goflux/internal/message"
+	"goflux/internal/track"
 )
 
-// asked is what one farewell ends: what somebody asked of a service somewhere.
-type asked struct {
-	routes, service string
-	nodeID          uint32
-	flags           message.Flags
-}
-
-// farewell tells the services that were asked for something over the link that
-// the router called id that nobody waits for it: whoever asked is gone, or out
-// of reach. So no service keeps a stream, a watch or a process for a peer that
-// has vanished.
+// farewell says goodbye for those who asked for something over the link that the
+// router called id.
 func farewell(r Router, id string, requests []*message.Message) {
-	told := map[asked]bool{}
-	for _, req := range requests {
-		k := asked{strings.Join(req.Routes, "!"), req.Service(), req.NodeID, req.Flags & message.FlagUpstream}
-		if told[k] {
-			continue
-		}
-		told[k] = true
-		m := message.NewRequest(k.service+".disconnect", k.nodeID, nil)
-		m.Cred = req.Cred
-		m.Flags |= message.FlagNoResponse | message.FlagRoute | k.flags
-		m.Routes = slices.Clone(req.Routes)
+	for _, m := range track.Farewells(requests) {
 		r.SendFrom(id, m)
 	}
 }

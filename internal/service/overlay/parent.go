@@ -43,6 +43,10 @@ type parentLink struct {
 	waiters service.Streams[int] // for more connections than this
 }
 
+// maxQueued bounds what waits for the first connection: more than services send
+// while they start.
+const maxQueued = 1 << 14
+
 type linkState int
 
 const (
@@ -70,7 +74,11 @@ func (p *parentLink) Deliver(m *message.Message) {
 	state := p.state
 	switch state {
 	case linkNew:
-		p.queue = append(p.queue, m)
+		if len(p.queue) < maxQueued {
+			p.queue = append(p.queue, m)
+		} else {
+			state = linkAway // for this message
+		}
 	case linkUp:
 		_ = p.stream.Send(m) // a broken link is noticed by its reader
 		p.lastSent = time.Now()

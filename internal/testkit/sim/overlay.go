@@ -4,8 +4,6 @@ package sim
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -180,22 +178,7 @@ func (o *overlay) drop(rank uint32) {
 // farewell tells the services that were asked for something over a link that
 // nobody waits for it any more.
 func (o *overlay) farewell(id string, requests []*message.Message) {
-	type asked struct {
-		routes, service string
-		nodeID          uint32
-		flags           message.Flags
-	}
-	told := map[asked]bool{}
-	for _, req := range requests {
-		k := asked{strings.Join(req.Routes, "!"), req.Service(), req.NodeID, req.Flags & message.FlagUpstream}
-		if told[k] {
-			continue
-		}
-		told[k] = true
-		m := message.NewRequest(k.service+".disconnect", k.nodeID, nil)
-		m.Cred = req.Cred
-		m.Flags |= message.FlagNoResponse | message.FlagRoute | k.flags
-		m.Routes = slices.Clone(req.Routes)
+	for _, m := range track.Farewells(requests) {
 		o.b.router.SendFrom(id, m)
 	}
 }
