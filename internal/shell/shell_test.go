@@ -472,7 +472,7 @@ func TestLua(t *testing.T) {
 	r := b.run(testJob{command: sh("echo $A $B $C $FLUX_TASK_RANK; ulimit -c"), tasks: 2, cores: 2, env: map[string]string{"C": "3", "XA": "1", "XB": "2"}, options: rc(t, b, `
 shell.setenv ("A", "a")
 shell.setenv ("A", "other", false)
-shell.prepend_path ("PATH", "/opt/x")
+shell.prepend_path ("PATH", "/srv/x")
 shell.env_strip ("^X[A-Z]$")
 assert (shell.getenv ("XA") == nil and shell.getenv ().C == "3")
 assert (shell.info.ntasks == 2 and shell.info.jobspec.version == 1 and shell.info.R.version == 1)
