@@ -10,6 +10,19 @@ type AgentShells struct {
 	Shells []AgentShell `json:"shells,omitzero"`
 }
 
+// AgentHello is job-exec.agent-hello: the agent of a node begins, and what an
+// earlier one did there is not known: the node may have lost its power.
+type AgentHello struct {
+	Rank uint32 `json:"rank"`
+}
+
+// AgentWelcome is its answer: the leader's term, and the shells that may have
+// begun on the node before, which must not be started there any more.
+type AgentWelcome struct {
+	Term int64        `json:"term"`
+	Lost []AgentShell `json:"lost,omitzero"`
+}
+
 // AgentShell names a shell on a node.
 type AgentShell struct {
 	ID      jobid.ID `json:"id"`

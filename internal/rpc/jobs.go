@@ -280,6 +280,7 @@ type ExecHello struct {
 // answered by ExecResponses. Attempt and Term let a node refuse what an
 // earlier attempt or leader asked for. Ending says that the job has an exception
 // of severity zero, of which an earlier service may have been told, or not.
+// Again says that an earlier service may have begun to start the job.
 type ExecStart struct {
 	ID       jobid.ID         `json:"id"`
 	UserID   uint32           `json:"userid"`
@@ -289,6 +290,7 @@ type ExecStart struct {
 	Attempt  int              `json:"attempt,omitzero"`
 	J        string           `json:"J,omitzero"`
 	Ending   bool             `json:"ending,omitzero"`
+	Again    bool             `json:"again,omitzero"`
 }
 
 // ExecResponse answers SERVICE.start: type is start, reattached, release,

@@ -34,7 +34,8 @@ type (
 	// StartExec asks the execution service to run the job (RFC 32).
 	StartExec struct {
 		Job      *Job
-		Reattach bool
+		Reattach bool // it is on record that it has started
+		Again    bool // another execution service may have begun to start it
 	}
 	// RunProlog and RunEpilog run the site's command for the job; PrologEnded
 	// or EpilogEnded is to be called when it has ended. StopPerilog says that

@@ -89,6 +89,7 @@ type runState struct {
 	allocating bool // alloc request sent
 	canceling  bool // its cancellation, too
 	executing  bool // start request sent, final release not received
+	launched   bool // a start request was sent, perhaps by an earlier instance
 	retired    bool
 	counted    bool // among the jobs past DEPEND of its name
 	key        *singletonKey

@@ -123,6 +123,7 @@ func (m *Machine) Add(now float64, j *Job, s *Submission) {
 func (m *Machine) Restore(j *Job) {
 	m.jobs[j.ID] = j
 	m.counts[j.State]++
+	j.run.launched = j.Allocated
 	if j.State > Depend {
 		m.deps.counts[keyOf(j)]++
 		j.run.counted = true
@@ -295,7 +296,8 @@ func (m *Machine) start(now float64, j *Job) {
 	}
 	j.run.executing = true
 	m.debug(now, j, "start-request")
-	m.emit(StartExec{Job: j, Reattach: j.Started})
+	m.emit(StartExec{Job: j, Reattach: j.Started, Again: j.run.launched})
+	j.run.launched = true
 }
 
 // cleanup takes back what is under way, frees the resources, and ends.

@@ -33,6 +33,7 @@ type world struct {
 	running map[jobid.ID]*Job // with the execution service
 	held    map[jobid.ID]bool // has resources
 	retired []*Job
+	again   bool // an execution service was told so of the last start
 }
 
 func newWorld(t interface{ Fatalf(string, ...any) }) *world {
@@ -95,7 +96,7 @@ func (w *world) step() {
 			if w.running[e.Job.ID] != nil || !w.held[e.Job.ID] {
 				w.t.Fatalf("job %d is started twice or without resources", e.Job.ID)
 			}
-			w.running[e.Job.ID] = e.Job
+			w.running[e.Job.ID], w.again = e.Job, e.Again
 		case Free:
 			w.note("%d -> free", e.ID)
 			if !w.held[e.ID] || w.running[e.ID] != nil {
@@ -562,6 +563,36 @@ func TestExecGoneBeforeStart(t *testing.T) {
 	w.step()
 	if !j.Freed || j.State != Inactive {
 		t.Errorf("canceled: freed %v, state %v", j.Freed, j.State)
+	}
+}
+
+// An execution service is told when another one may have begun to start a job:
+// one that has left, or that of an earlier instance.
+func TestStartedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.m.SchedulerReady(w.tick(), -1)
+	w.m.ExecReady(1)
+	j := w.submit(16)
+	w.alloc(j)
+	if w.again {
+		t.Error("the first start is said to be another")
+	}
+	w.running = map[jobid.ID]*Job{}
+	w.m.ExecGone(w.tick(), "gone")
+	w.m.ExecReady(w.tick())
+	if w.step(); !w.again {
+		t.Error("the next service is not told")
+	}
+	restored := &Job{ID: j.ID, Request: j.Request, Jobspec: j.Jobspec, R: j.R}
+	if err := restored.Replay(j.Log); err != nil {
+		t.Fatal(err)
+	}
+	w = newWorld(t)
+	w.held[j.ID] = true
+	w.m.Restore(restored)
+	w.m.ExecReady(w.tick())
+	if w.step(); !w.again {
+		t.Error("the next instance's service is not told")
 	}
 }
 

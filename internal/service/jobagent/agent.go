@@ -40,7 +40,9 @@ func On(node func(service.Host) Node) *service.Registration {
 			if a.cores, err = a.node.Cores(); err != nil { // the shells read the topology themselves
 				h.Log().Warn("the node's topology is not known", "err", err)
 			}
+			a.known = !a.returns() || a.node.Remembers(a.jobDirs())
 			a.adopt()
+			a.introduce()
 			a.unclaimed()
 			return a, nil
 		},
@@ -62,9 +64,12 @@ type agent struct {
 	// it may have told that it started a shell, which began nothing.
 	unbegun map[jobid.ID]int
 	asking  bool // the leader is being asked about shells
-	parked  []*parked
-	polling bool     // it is asked for the sake of parked launches
-	cores   []string // the node's, which saves each shell from reading the topology
+	// known says that what an earlier agent did here is known, or of no account
+	// to the leader, who is being told while greeting.
+	known, greeting bool
+	parked          []*parked
+	polling         bool     // it is asked for the sake of parked launches
+	cores           []string // the node's, which saves each shell from reading the topology
 }
 
 // shell is a shell that runs on this node.

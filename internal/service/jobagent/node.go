@@ -29,6 +29,10 @@ type Node interface {
 	// Found are the directories in dir that an earlier broker has left: those
 	// whose names end in suffix.
 	Found(dir, suffix string) []Found
+	// Remembers tells whether dir still has what agents did on this node, whose
+	// names end in suffix, since the last call of Remember.
+	Remembers(dir, suffix string) bool
+	Remember(dir, suffix string) error
 	// Watch calls ended, on the loop, with the wait status of the shell that
 	// was started or found alive in dir.
 	Watch(dir string, pid int, ended func(status int))

@@ -36,16 +36,26 @@ type parked struct {
 func (a *agent) park(c *service.Call, req *rpc.AgentLaunch) bool {
 	a.unpark(req.ID, nil) // the leader may ask once more
 	p := &parked{call: c, req: req}
+	if !a.known {
+		a.parked = append(a.parked, p)
+		a.introduce()
+		return true
+	}
 	if !a.blocked(p) {
 		return false
 	}
-	a.h.Log().Warn("a job waits for the end of one that was given up while this node was away", "jobid", req.ID.F58())
+	a.wait(p)
+	return true
+}
+
+// wait has a launch wait for shells that are in its way.
+func (a *agent) wait(p *parked) {
+	a.h.Log().Warn("a job waits for the end of one that was given up while this node was away", "jobid", p.req.ID.F58())
 	a.parked = append(a.parked, p)
 	if !a.polling {
 		a.polling = true
 		a.askForParked()
 	}
-	return true
 }
 
 // blocked tells whether a shell that nobody asks for has what a launch needs.
@@ -111,6 +121,9 @@ func (a *agent) askForParked() {
 
 // resume starts what waits for nothing any more.
 func (a *agent) resume() {
+	if !a.known {
+		return
+	}
 	waiting := a.parked
 	a.parked = nil
 	for _, p := range waiting {

@@ -33,6 +33,9 @@ func (n *haunted) Found(dir, _ string) []jobagent.Found {
 	return []jobagent.Found{{Dir: dir + "/1", Info: rpc.ShellInfo{ID: 1, R: cores("0-1")}, Pid: 1, Alive: true}}
 }
 
+func (n *haunted) Remembers(_, _ string) bool { return true }
+func (n *haunted) Remember(_, _ string) error { return nil }
+
 func (n *haunted) Watch(_ string, pid int, ended func(int)) { n.ended[pid] = ended }
 
 func (n *haunted) Kill(pid int, sig syscall.Signal) error {

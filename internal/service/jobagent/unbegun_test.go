@@ -15,13 +15,16 @@ import (
 
 // paper is a node of paper.
 type paper struct {
-	found   []Found
-	started int
+	found     []Found
+	started   int
+	remembers bool
 }
 
 func (p *paper) Cores() ([]string, error)            { return []string{"0"}, nil }
 func (p *paper) Start(*Start) (int, error)           { p.started++; return 42, nil }
 func (p *paper) Found(_, _ string) []Found           { return p.found }
+func (p *paper) Remembers(_, _ string) bool          { return p.remembers }
+func (p *paper) Remember(_, _ string) error          { p.remembers = true; return nil }
 func (p *paper) Watch(string, int, func(status int)) {}
 func (p *paper) Kill(int, syscall.Signal) error      { return nil }
 func (p *paper) Log(string) string                   { return "" }

@@ -29,9 +29,6 @@ const (
 	nodeReturn = 30 * time.Second
 	// relaunchPause is the time between attempts to reach it.
 	relaunchPause = 500 * time.Millisecond
-	// settleTime is how long after this service began its list of jobs may lack
-	// some that run.
-	settleTime = 30 * time.Second
 )
 
 // exceptionNodeFailure is the type of the exception of a job that has lost a
@@ -70,6 +67,7 @@ func (e *exec) brokersReturn() bool {
 
 // relaunch has a shell found again, or started if that has not happened.
 func (e *exec) relaunch(j *job, sh *shell, req *rpc.AgentLaunch) {
+	sh.unsure = true
 	again := *req
 	again.Reattach = req.Reattach || sh.pid != 0
 	e.h.After(relaunchPause, func() {
@@ -118,12 +116,16 @@ func (e *exec) nodeFailed(j *job, sh *shell, how string) {
 	e.tellLost(j, sh, false, "") // the exception has the words
 }
 
+// errNotWhole answers who must ask again when the jobs of an earlier service
+// are known.
+var errNotWhole = message.Errorf(syscall.EAGAIN, "not all jobs are known yet")
+
 // claims tells a node's agent, which has shells that nobody has asked for since
 // its broker came up, which of them belong to no job that runs: the job was
 // given up while the node was away.
 func (e *exec) claims(_ *service.Call, req *rpc.AgentShells) (any, error) {
-	if e.h.Now().Sub(e.began) < settleTime {
-		return nil, message.Errorf(syscall.EAGAIN, "not all jobs may be known yet")
+	if !e.whole {
+		return nil, errNotWhole
 	}
 	var gone rpc.AgentShells
 	for _, s := range req.Shells {

@@ -49,7 +49,7 @@ func (b *barrier) open(tell func(*service.Call)) {
 func (e *exec) enterBarrier(c *service.Call, req *rpc.ShellBarrier) {
 	c.Insist()
 	j := e.jobs[req.ID]
-	if j == nil && e.h.Now().Sub(e.began) < settleTime {
+	if j == nil && !e.whole {
 		c.Fail(message.Errorf(syscall.EAGAIN, "job %s is not known yet", req.ID))
 		return
 	}

@@ -22,6 +22,8 @@ type around struct {
 	leader *host.Broker
 	killed chan rpc.AgentKill
 	over   bool // the shell on rank 1 has ended
+	mute   bool // launches are not answered
+	slow   bool // the job manager does not come to answer
 }
 
 const (
@@ -30,9 +32,11 @@ const (
 	oldUser   uint32   = 500
 )
 
-func newAround(t *testing.T) *around {
+func newAround(t *testing.T) *around { return newAroundSlow(t, false) }
+
+func newAroundSlow(t *testing.T, slow bool) *around {
 	lasting := map[string]string{"statedir": t.TempDir(), "statedir-cleanup": "0", "broker.boot-method": "config"}
-	a := &around{killed: make(chan rpc.AgentKill, 10)}
+	a := &around{slow: slow, killed: make(chan rpc.AgentKill, 10)}
 	a.leader = host.Start(t, host.Options{Rank: 0, Size: 2, Attrs: lasting})
 	follower := host.Start(t, host.Options{Rank: 1, Size: 2})
 	host.Link(a.leader.Broker, follower.Broker)
@@ -50,15 +54,25 @@ func newAround(t *testing.T) *around {
 	}})
 	a.leader.Load(&service.Registration{Name: "job-manager", New: itself, Methods: []service.Method{
 		service.Unary("job-manager.exec-hello", service.Owner, (*around).hello),
+		service.Deferred("job-manager.sync", service.Owner, (*around).sync),
 	}})
 	a.leader.Load(Registration())
 	return a
 }
 
-func (a *around) hello(*service.Call, *rpc.ExecHello) (any, error)    { return nil, nil }
+func (a *around) hello(*service.Call, *rpc.ExecHello) (any, error) { return nil, nil }
+func (a *around) sync(c *service.Call, _ *rpc.Empty) {
+	if !a.slow {
+		c.Respond(nil)
+	}
+}
+
 func (a *around) forget(*service.Call, *rpc.AgentForget) (any, error) { return nil, nil }
 
 func (a *around) launch(c *service.Call, req *rpc.AgentLaunch) {
+	if a.mute {
+		return
+	}
 	c.Respond(rpc.AgentEvent{Type: "started", Pid: 1, Found: true})
 	if a.over && c.Msg.NodeID == 1 {
 		c.Respond(rpc.AgentEvent{Type: "exited"})
@@ -158,7 +172,7 @@ func TestBarrierAgain(t *testing.T) {
 
 // A service that has just come may not know a job yet: its shells ask again.
 func TestBarrierTooEarly(t *testing.T) {
-	a := newAround(t)
+	a := newAroundSlow(t, true)
 	if err := a.enter(0, 1).Next().Err(); message.Errno(err) != syscall.EAGAIN {
 		t.Errorf("before the job is known: %v", err)
 	}

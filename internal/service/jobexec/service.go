@@ -56,6 +56,7 @@ var methods = []service.Method{
 	service.Unary("job-exec.critical-ranks", service.Guests, (*exec).criticalRanks),
 	service.Unary("job-exec.expiration", service.Owner, (*exec).expiration),
 	service.Unary("job-exec.claims", service.Owner, (*exec).claims),
+	service.Deferred("job-exec.agent-hello", service.Owner, (*exec).agentHello),
 	service.Unary("job-exec.override", service.Guests, (*exec).override),
 }
 
@@ -66,7 +67,9 @@ type exec struct {
 	began time.Time
 	term  int64
 	conf  config
-	debug int // flags of module.debug
+	debug int      // flags of module.debug
+	whole bool     // the list of jobs has all that an earlier service had
+	early []func() // what waits for that: at most one of each node
 }
 
 // debugNoExpiration has updates of a job's time limit fail.
@@ -95,6 +98,7 @@ type job struct {
 	blame    *int // the status of the task that caused it, which counts then
 	barrier  barrier
 	reattach bool // an earlier service had it, and told of its start
+	again    bool // one may have had it
 	found    bool // one had it, and perhaps did not
 	expire   service.Timer
 	until    float64       // when that is, in seconds since the epoch; 0: never
@@ -113,6 +117,7 @@ type shell struct {
 	pid       int
 	ended     bool
 	away      time.Time // since when its node cannot be reached; zero: it can
+	unsure    bool      // a launch was lost on the way to its node, or back
 }
 
 // Start implements service.Starter: it says hello to the job manager.
@@ -126,6 +131,23 @@ func (e *exec) Start() {
 			return
 		}
 		e.h.SetRunning()
+		e.recorded(func() {
+			e.whole = true
+			for _, fn := range e.early {
+				fn()
+			}
+			e.early = nil
+		})
+	})
+}
+
+// recorded calls fn when all that the job manager was told before is durable,
+// and all that it had to say before was heard: it answers in that order.
+func (e *exec) recorded(fn func()) {
+	e.h.Request(service.Request{Topic: "job-manager.sync", NodeID: message.NodeAny}, func(m *message.Message) {
+		if m.Err() == nil {
+			fn()
+		}
 	})
 }
 
@@ -141,6 +163,7 @@ func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 	j := &job{
 		id: req.ID, userid: req.UserID, attempt: req.Attempt, call: c, spec: req.Jobspec, raw: req.R,
 		shells: map[uint32]*shell{}, barrier: barrier{entered: map[uint32]*service.Call{}}, reattach: req.Reattach,
+		again: req.Again,
 	}
 	e.jobs[j.id] = j
 	var err error
@@ -327,9 +350,11 @@ func (e *exec) shellLost(j *job, sh *shell, err error) {
 	host := j.r.Host(sh.rank)
 	switch errno := message.Errno(err); {
 	case errno == syscall.EHOSTUNREACH:
-		e.nodeFailed(j, sh, "")
+		e.shellGone(j, sh, "")
+		return
 	case errno == syscall.ESRCH && !sh.away.IsZero():
-		e.nodeFailed(j, sh, ": it came back without the job's shell")
+		e.shellGone(j, sh, ": it came back without the job's shell")
+		return
 	case errno == syscall.ESRCH:
 		e.fatalError(j, fmt.Sprintf("the job's shell is not on %s (rank %d) any more", host, sh.rank))
 	case errno == syscall.ENOSYS:
@@ -337,6 +362,13 @@ func (e *exec) shellLost(j *job, sh *shell, err error) {
 	default:
 		e.fatalError(j, fmt.Sprintf("job shell exec error on broker %s (rank %d): %v", host, sh.rank, err))
 	}
+	j.status = max(j.status, 1<<8)
+	e.ended(j, sh)
+}
+
+// shellGone is a shell that is lost with its node.
+func (e *exec) shellGone(j *job, sh *shell, how string) {
+	e.nodeFailed(j, sh, how)
 	j.status = max(j.status, 1<<8)
 	e.ended(j, sh)
 }
@@ -400,16 +432,12 @@ func (e *exec) report(j *job) {
 	e.forget(j)
 }
 
-// forget tells the nodes that how their shells ended is on record, when it is:
-// the job manager answers in the order in which it makes things durable.
+// forget tells the nodes that how their shells ended is on record, when it is.
 func (e *exec) forget(j *job) {
 	if len(j.ranks) == 0 {
 		return
 	}
-	e.h.Request(service.Request{Topic: "job-manager.sync", NodeID: message.NodeAny}, func(m *message.Message) {
-		if m.Err() != nil {
-			return
-		}
+	e.recorded(func() {
 		for _, rank := range j.ranks {
 			e.h.Request(service.Request{
 				Topic: "job-agent.forget", NodeID: rank, Payload: rpc.AgentForget{ID: j.id, Attempt: j.attempt},

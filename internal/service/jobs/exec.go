@@ -47,12 +47,13 @@ func (s *jobs) execGone(why error, note string) {
 	s.m.ExecGone(s.now(), note)
 }
 
-func (s *jobs) startExec(j *job.Job, reattach bool) {
+func (s *jobs) startExec(e job.StartExec) {
+	j := e.Job
 	s.h.Request(service.Request{
 		Topic: s.exec.service + ".start", NodeID: message.NodeAny, NoMatchtag: true, Flags: message.FlagStreaming,
 		Payload: &rpc.ExecStart{
 			ID: j.ID, UserID: j.UserID, Jobspec: j.Jobspec, R: j.CurrentR(),
-			Reattach: reattach, Attempt: j.Attempt, J: j.J, Ending: j.State == job.Cleanup,
+			Reattach: e.Reattach, Again: e.Again, Attempt: j.Attempt, J: j.J, Ending: j.State == job.Cleanup,
 		},
 	}, nil)
 }

@@ -285,7 +285,7 @@ func (s *jobs) record(e job.Effect) {
 		s.after(func() { s.prioritize(e.ID, e.Priority) })
 	case job.StartExec:
 		e.Job.Attempt = max(e.Job.Attempt, 1)
-		s.after(func() { s.startExec(e.Job, e.Reattach) })
+		s.after(func() { s.startExec(e) })
 	case job.Extend:
 		s.after(func() { s.extendExec(e.Job, e.Expiration) })
 	case job.RunProlog:

@@ -96,6 +96,15 @@ func (a *agentNode) find(x *shell) jobagent.Found {
 	return f
 }
 
+// Remembers implements jobagent.Node.
+func (a *agentNode) Remembers(_, _ string) bool { return a.p.remembers }
+
+// Remember implements jobagent.Node.
+func (a *agentNode) Remember(_, _ string) error {
+	a.p.remembers = true
+	return nil
+}
+
 // Watch implements jobagent.Node.
 func (a *agentNode) Watch(_ string, pid int, ended func(status int)) {
 	tell := func(status int) { a.h.Post(func() { ended(status) }) }

@@ -191,7 +191,7 @@ func (c *checker) free(id jobid.ID) {
 func (c *checker) started(n *node, x *shell, live []*shell) {
 	key := attempt{x.info.ID, x.info.Attempt, n.rank}
 	l := c.logs[x.info.ID]
-	if c.starts[key] && !n.excused[x.info.ID] {
+	if c.starts[key] {
 		c.w.fail("job %s was started twice in attempt %d on rank %d\n%s", x.info.ID, x.info.Attempt, n.rank, l)
 		return
 	}
@@ -211,14 +211,6 @@ func (c *checker) started(n *node, x *shell, live []*shell) {
 			}
 		}
 	}
-}
-
-// unstarted tells that it is not on record yet that a job has started: then what
-// starts it again, when a node has lost its power and with it what it knew, does
-// not know better.
-func (c *checker) unstarted(id jobid.ID) bool {
-	l := c.logs[id]
-	return l == nil || !l.started
 }
 
 // moduleFailed judges a module that ended by itself.

@@ -22,7 +22,6 @@ import (
 	"goflux/internal/service/kvs"
 	"goflux/internal/service/resource"
 	"goflux/internal/service/sched"
-	"goflux/jobid"
 )
 
 // node is a machine of the cluster. It outlives its brokers.
@@ -40,8 +39,6 @@ type node struct {
 	disk  *disk // of the leader
 	procs *processes
 	boots int
-	// excused are the jobs that may be started here once more: see unstarted.
-	excused map[jobid.ID]bool
 }
 
 // broker is one life of a broker.

@@ -35,12 +35,13 @@ func (n *node) inventory() topology.Inventory {
 
 // processes is a node's process table, and the directories of its jobs.
 type processes struct {
-	w     *world
-	n     *node
-	a     *actor
-	pid   int
-	procs map[int]*process  // that run, by process id
-	dirs  map[string]*shell // by directory
+	w         *world
+	n         *node
+	a         *actor
+	pid       int
+	procs     map[int]*process  // that run, by process id
+	dirs      map[string]*shell // by directory
+	remembers bool              // an agent was here since there was power
 }
 
 // process is the process of one shell after the other.
@@ -299,12 +300,9 @@ func (p *processes) powerOff() {
 		q.alive, q.ended = false, nil
 	}
 	for _, x := range p.dirs {
-		if x.begun && p.w.check.unstarted(x.info.ID) {
-			p.n.excused[x.info.ID] = true
-		}
 		x.alive = false
 	}
-	p.procs, p.dirs = map[int]*process{}, map[string]*shell{}
+	p.procs, p.dirs, p.remembers = map[int]*process{}, map[string]*shell{}, false
 }
 
 // brokerGone leaves the shells to themselves.

@@ -12,7 +12,6 @@ import (
 
 	"goflux/internal/message"
 	"goflux/internal/rpc"
-	"goflux/jobid"
 )
 
 // Options say what is simulated. All but Detail and Dir is part of a history.
@@ -144,7 +143,7 @@ func newWorld(o Options) (*world, error) {
 		return nil, err
 	}
 	for rank := range o.Brokers {
-		n := &node{w: w, rank: uint32(rank), a: w.newActor(), excused: map[jobid.ID]bool{}}
+		n := &node{w: w, rank: uint32(rank), a: w.newActor()}
 		n.procs = newProcesses(w, n)
 		if rank == 0 {
 			n.disk = &disk{w: w, n: n, a: w.newActor(), dir: dir}
