@@ -3,6 +3,7 @@
 package broker
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,11 +30,11 @@ type Router struct {
 	mu       sync.RWMutex
 	services map[string]serviceEntry
 	ids      map[string]Endpoint
-	subs     map[string]*subscriber
+	subs     []*subscriber // few, and gone through for every event
 	parent   Endpoint
 	parentID string
-	orphan   bool                // there was a parent and it is lost
-	children map[string]Endpoint // by the child's uuid: events go to all
+	orphan   bool    // there was a parent and it is lost
+	children []child // events go to all
 	next     func(rank uint32) (child Endpoint, below bool)
 
 	seqMu sync.Mutex // orders the delivery of events, too
@@ -45,10 +46,23 @@ type serviceEntry struct {
 	ep Endpoint
 }
 
+// child is the link to a child broker, by the child's uuid.
+type child struct {
+	id string
+	ep Endpoint
+}
+
 type subscriber struct {
+	id       string
 	ep       Endpoint
 	cred     message.Cred
-	prefixes map[string]int // with how many times each was subscribed
+	prefixes []wanted
+}
+
+// wanted is a prefix with how many times it was subscribed.
+type wanted struct {
+	prefix string
+	times  int
 }
 
 // NewRouter returns the router of broker rank, whose route id is uuid.
@@ -58,8 +72,6 @@ func NewRouter(rank uint32, uuid string) *Router {
 		uuid:     uuid,
 		services: map[string]serviceEntry{},
 		ids:      map[string]Endpoint{},
-		subs:     map[string]*subscriber{},
-		children: map[string]Endpoint{},
 		next:     func(uint32) (Endpoint, bool) { return nil, false },
 	}
 }
@@ -76,8 +88,8 @@ func (r *Router) Detach(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.ids, id)
-	delete(r.subs, id)
-	delete(r.children, id)
+	r.subs = slices.DeleteFunc(r.subs, func(s *subscriber) bool { return s.id == id })
+	r.children = slices.DeleteFunc(r.children, func(c child) bool { return c.id == id })
 	for name, s := range r.services {
 		if s.id == id {
 			delete(r.services, name)
@@ -125,7 +137,7 @@ func (r *Router) AttachChild(id string, ep Endpoint) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ids[id] = ep
-	r.children[id] = ep
+	r.children = append(slices.DeleteFunc(r.children, func(c child) bool { return c.id == id }), child{id, ep})
 }
 
 // AddService registers a service name for the attached endpoint id. EINVAL for
@@ -180,32 +192,53 @@ func (r *Router) ServiceNames(id string) []string {
 func (r *Router) Subscribe(id, prefix string, cred message.Cred) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := r.subs[id]
+	s := r.subscriber(id)
 	if s == nil {
 		ep, ok := r.ids[id]
 		if !ok {
 			return syscall.ENOENT
 		}
-		s = &subscriber{ep: ep, cred: cred, prefixes: map[string]int{}}
-		r.subs[id] = s
+		s = &subscriber{id: id, ep: ep, cred: cred}
+		r.subs = append(r.subs, s)
 	}
-	s.prefixes[prefix]++
+	if i := s.find(prefix); i >= 0 {
+		s.prefixes[i].times++
+	} else {
+		s.prefixes = append(s.prefixes, wanted{prefix, 1})
+	}
 	return nil
+}
+
+// subscriber finds the subscriber of a route id, or nil.
+func (r *Router) subscriber(id string) *subscriber {
+	i := slices.IndexFunc(r.subs, func(s *subscriber) bool { return s.id == id })
+	if i < 0 {
+		return nil
+	}
+	return r.subs[i]
+}
+
+func (s *subscriber) find(prefix string) int {
+	return slices.IndexFunc(s.prefixes, func(p wanted) bool { return p.prefix == prefix })
 }
 
 // Unsubscribe takes one subscription back. ENOENT when there is none.
 func (r *Router) Unsubscribe(id, prefix string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := r.subs[id]
-	if s == nil || s.prefixes[prefix] == 0 {
+	s := r.subscriber(id)
+	if s == nil {
 		return syscall.ENOENT
 	}
-	if s.prefixes[prefix]--; s.prefixes[prefix] == 0 {
-		delete(s.prefixes, prefix)
+	i := s.find(prefix)
+	if i < 0 {
+		return syscall.ENOENT
+	}
+	if s.prefixes[i].times--; s.prefixes[i].times == 0 {
+		s.prefixes = slices.Delete(s.prefixes, i, i+1)
 	}
 	if len(s.prefixes) == 0 {
-		delete(r.subs, id)
+		r.subs = slices.DeleteFunc(r.subs, func(o *subscriber) bool { return o == s })
 	}
 	return nil
 }
@@ -351,7 +384,7 @@ func (r *Router) distribute(m *message.Message) {
 		}
 	}
 	for _, c := range r.children {
-		c.Deliver(m)
+		c.ep.Deliver(m)
 	}
 }
 
@@ -370,8 +403,8 @@ func (s *subscriber) wants(m *message.Message) bool {
 	if m.Is(message.FlagPrivate) && !s.cred.IsOwner() && s.cred.UserID != m.UserID {
 		return false
 	}
-	for p := range s.prefixes {
-		if strings.HasPrefix(m.Topic, p) {
+	for _, p := range s.prefixes {
+		if strings.HasPrefix(m.Topic, p.prefix) {
 			return true
 		}
 	}

@@ -124,6 +124,17 @@ func (s *Store) FinishedJob(id uint64) (*FinishedJob, error) {
 	return f, err
 }
 
+// HasFinished tells whether a job is among the finished. It blocks for the disk.
+func (s *Store) HasFinished(id uint64) (found bool, err error) {
+	err = s.reader("looking for a finished job", func(c *conn) error {
+		return query(c, "SELECT 1 FROM goflux_job WHERE id = ?", func(*stmt) bool {
+			found = true
+			return false
+		}, int64(id))
+	})
+	return found, err
+}
+
 // finishedRecords returns the records and stream tails of a finished job.
 func (s *Store) finishedRecords(id uint64) (map[string][]byte, map[string]tail, error) {
 	var packed []byte

@@ -219,6 +219,9 @@ func (s *jobs) find(id jobid.ID) (*job.Job, error) {
 }
 
 func (s *jobs) isInactive(id jobid.ID) bool {
-	_, err := s.finished(id)
-	return err == nil
+	if s.ending[id] != nil {
+		return true
+	}
+	found, err := s.store.HasFinished(uint64(id))
+	return err == nil && found
 }

@@ -22,6 +22,7 @@ type checker struct {
 	logs   map[jobid.ID]*joblog
 	ids    []jobid.ID        // in the order in which they were first seen
 	held   map[unit]jobid.ID // by the event logs
+	has    map[jobid.ID][]unit
 	starts map[attempt]bool
 	acked  []promise
 	output map[voice]int // lines that were acknowledged
@@ -44,7 +45,7 @@ type promise struct {
 }
 
 func newChecker(w *world) *checker {
-	return &checker{w: w, logs: map[jobid.ID]*joblog{}, held: map[unit]jobid.ID{}, starts: map[attempt]bool{}, output: map[voice]int{}}
+	return &checker{w: w, logs: map[jobid.ID]*joblog{}, held: map[unit]jobid.ID{}, has: map[jobid.ID][]unit{}, starts: map[attempt]bool{}, output: map[voice]int{}}
 }
 
 // units are the cores and GPUs of R, those of one rank or all.
@@ -170,7 +171,8 @@ func (c *checker) hold(id jobid.ID, l *joblog) {
 		c.w.fail("job %s: R: %v", id, err)
 		return
 	}
-	for _, u := range units(r, nil) {
+	c.has[id] = units(r, nil)
+	for _, u := range c.has[id] {
 		if other, taken := c.held[u]; taken && other != id {
 			c.w.fail("%c%d of rank %d was given to job %s and to job %s\n%s\n\n%s", u.kind, u.id, u.rank, other, id, c.logs[other], l)
 			return
@@ -180,11 +182,12 @@ func (c *checker) hold(id jobid.ID, l *joblog) {
 }
 
 func (c *checker) free(id jobid.ID) {
-	for u, holder := range c.held {
-		if holder == id {
+	for _, u := range c.has[id] {
+		if c.held[u] == id {
 			delete(c.held, u)
 		}
 	}
+	delete(c.has, id)
 }
 
 // started judges a shell's start, on a node where others run.
@@ -324,20 +327,30 @@ func (c *checker) listed(jobs []map[string]any) {
 // accounts holds what the scheduler says to what there is: everything is free,
 // allocated or down.
 func (c *checker) accounts(st *rpc.SchedStatus) {
-	all := map[unit]bool{}
-	for _, u := range units(st.All, nil) {
-		all[u] = true
-	}
-	if want := len(c.w.nodes) * (coresPerNode + gpusPerNode); len(all) != want {
-		c.w.fail("the scheduler knows %d cores and GPUs of %d", len(all), want)
+	if has, want := c.size(st.All), len(c.w.nodes)*(coresPerNode+gpusPerNode); has != want {
+		c.w.fail("the scheduler knows %d cores and GPUs of %d", has, want)
 		return
 	}
-	for _, part := range []*rset.R{st.Allocated, st.Down} {
-		for _, u := range units(part, nil) {
-			if !all[u] {
-				c.w.fail("%c%d of rank %d is allocated or down, and not there", u.kind, u.id, u.rank)
-				return
-			}
+	c.size(st.Allocated)
+	c.size(st.Down)
+}
+
+// size counts the cores and GPUs of R, all of which must be there.
+func (c *checker) size(r *rset.R) int {
+	count := 0
+	for n := range r.Nodes() {
+		there := int(n.Rank()) < len(c.w.nodes)
+		for id := range n.Cores().All() {
+			there = there && id < coresPerNode
+			count++
+		}
+		for id := range n.GPUs().All() {
+			there = there && id < gpusPerNode
+			count++
+		}
+		if !there {
+			c.w.fail("the scheduler knows cores %v, GPUs %v of rank %d, and they are not all there", n.Cores(), n.GPUs(), n.Rank())
 		}
 	}
+	return count
 }

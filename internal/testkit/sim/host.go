@@ -27,7 +27,9 @@ type module struct {
 	log   *slog.Logger
 
 	box       []item
-	scheduled bool // a turn of the loop is coming
+	spare     []item // the box of the last turn, to be filled again
+	scheduled bool   // a turn of the loop is coming
+	takeTurn  func() // turn, made once
 	inst      any
 	methods   map[string]service.Method
 	extra     map[string]func(*service.Call)
@@ -84,7 +86,7 @@ func (m *module) put(it item) {
 	if m.a.chance(slowShare) {
 		wait = m.a.between(0, slowTurn)
 	}
-	m.b.w.after(m.a, wait, m.turn)
+	m.b.w.after(m.a, wait, m.takeTurn)
 }
 
 // turn empties the mailbox, as the loop of a module does.
@@ -95,11 +97,11 @@ func (m *module) turn() {
 	}
 	if m.b.node.paused {
 		m.scheduled = true
-		m.b.node.whenResumed(m.a, m.turn)
+		m.b.node.whenResumed(m.a, m.takeTurn)
 		return
 	}
 	items := m.box
-	m.box = nil
+	m.box = m.spare[:0]
 	for i := range items {
 		if m.stopping {
 			m.refuse(items[i].msg)
@@ -107,6 +109,12 @@ func (m *module) turn() {
 		}
 		m.handle(items[i])
 	}
+	clear(items)
+	m.spare = items
+	m.endTurn()
+}
+
+func (m *module) endTurn() {
 	if batcher, ok := m.inst.(service.Batcher); ok && !m.stopping {
 		batcher.EndBatch()
 	}
@@ -120,7 +128,7 @@ func (m *module) handle(it item) {
 		it.fn()
 		return
 	}
-	m.b.w.mix(uint64(m.a.id), uint64(it.msg.Type), uint64(it.msg.Errnum))
+	m.b.w.mix(uint64(m.a.id)<<32 | uint64(it.msg.Type)<<16 ^ uint64(it.msg.Errnum))
 	m.b.w.mixText(it.msg.Topic)
 	if m.b.w.detail != nil {
 		m.b.w.note(it.msg.Type.String(), m.b.node.rank, m.name, it.msg.Topic, it.msg.Errnum)
@@ -349,29 +357,41 @@ func (m *module) Go(work func(ctx context.Context), fn func()) {
 	m.b.w.after(m.a, m.a.between(0, slowestWork), do)
 }
 
-// After implements service.Host.
+// After implements service.Host. What is due goes through the mailbox if there
+// is something before it; else it is a turn of its own.
 func (m *module) After(d time.Duration, fn func()) service.Timer {
-	t := &timer{}
-	t.e = m.b.w.after(m.a, d, func() {
-		m.Post(func() {
-			if !t.stopped {
-				fn()
-			}
-		})
-	})
+	t := &timer{m: m, fn: fn}
+	m.b.w.after(m.a, max(d, 0)+m.a.between(0, quickTurn), t.due)
 	return t
 }
 
 type timer struct {
-	e       *event
-	stopped bool
+	m  *module
+	fn func() // nil when it was stopped
+}
+
+func (t *timer) due() {
+	m := t.m
+	switch {
+	case t.fn == nil || m.gone || m.b.dead:
+	case len(m.box) > 0 || m.stopping || m.b.node.paused || m.a.chance(slowShare):
+		m.put(item{fn: t.run})
+	default:
+		t.run()
+		m.endTurn()
+	}
+}
+
+func (t *timer) run() {
+	if fn := t.fn; fn != nil {
+		fn()
+	}
 }
 
 // Stop implements service.Timer.
 func (t *timer) Stop() bool {
-	was := !t.stopped
-	t.stopped = true
-	t.e.fn = nil
+	was := t.fn != nil
+	t.fn = nil
 	return was
 }
 
@@ -431,6 +451,7 @@ func (b *broker) load(reg *service.Registration, done func(error)) {
 		onReady: done,
 		log:     b.log.With("svc", reg.Name),
 	}
+	m.takeTurn = m.turn
 	b.modules = append(b.modules, m)
 	b.router.Attach(m.uuid, m)
 	if err := m.addNames(reg); err != nil {

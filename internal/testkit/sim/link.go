@@ -43,12 +43,21 @@ type end struct {
 	out  *lane
 
 	held    []*message.Message // the lane is blocked
-	inbox   []*message.Message
-	reading bool // a turn to read is coming
+	flight  []sent             // on the wire, in order
+	landing bool               // the first of them is expected
+	land    func()             // arrive, made once
+	inbox   []*message.Message // while the broker is paused
+	reading bool               // a turn to read is coming
 	broken  bool
 	eof     bool // the peer has closed
 	receive func(*message.Message)
 	lost    func()
+}
+
+// sent is a message on the wire.
+type sent struct {
+	at time.Duration // when it arrives
+	m  *message.Message
 }
 
 // connect makes a connection between a broker and its parent.
@@ -56,6 +65,7 @@ func connect(w *world, child, parent *broker, up, down *lane) (c, p *end) {
 	c = &end{w: w, b: child, out: up}
 	p = &end{w: w, b: parent, out: down, peer: c}
 	c.peer = p
+	c.land, p.land = c.arrive, p.arrive
 	child.keep(c)
 	parent.keep(p)
 	return c, p
@@ -103,30 +113,66 @@ func (e *end) hold(m *message.Message) {
 	})
 }
 
-// transmit puts a message on the wire. If the other end is gone by the time it
-// arrives, this one learns that.
+// transmit puts a message on the wire.
 func (e *end) transmit(m *message.Message) {
 	l := e.out
 	l.last = max(l.last, e.w.now+l.latency())
-	e.w.at(l.a, l.last, func() {
-		p := e.peer
-		if !p.broken {
-			p.arrived(m)
-			return
-		}
-		if !p.b.node.off && !p.out.blocked {
-			e.w.after(l.a, p.out.latency(), e.giveUp) // reset
-		}
-	})
+	e.flight = append(e.flight, sent{l.last, m})
+	e.expect()
 }
 
-// arrived queues what has come, to be read when the broker gets to it.
-func (e *end) arrived(m *message.Message) {
-	e.inbox = append(e.inbox, m)
-	if !e.reading {
-		e.reading = true
-		e.w.after(e.out.a, 0, e.read)
+// expect has the first message on the wire arrive in time.
+func (e *end) expect() {
+	if !e.landing && len(e.flight) > 0 {
+		e.landing = true
+		e.w.at(e.out.a, e.flight[0].at, e.land)
 	}
+}
+
+// arrive is what is on the wire coming to its end, all that is due. If the other
+// end is gone, this one learns that.
+func (e *end) arrive() {
+	n := 0
+	for n < len(e.flight) && e.flight[n].at <= e.w.now {
+		n++
+	}
+	due := e.flight[:n:n]
+	e.flight = e.flight[n:]
+	e.landing = false
+	e.expect()
+	p := e.peer
+	for _, s := range due {
+		p.arrived(s.m)
+	}
+	clear(due)
+	if len(e.flight) == 0 {
+		e.flight = due[:0]
+	}
+	if p.broken && !p.b.node.off && !p.out.blocked {
+		e.w.after(e.out.a, p.out.latency(), e.giveUp) // reset
+	}
+}
+
+// arrived takes in a message, or leaves it to be read when the broker gets to
+// it.
+func (e *end) arrived(m *message.Message) {
+	switch {
+	case e.b.dead || e.broken:
+	case e.b.node.paused || e.reading:
+		e.inbox = append(e.inbox, m)
+		e.readLater()
+	default:
+		e.receive(e.w.carried(m))
+	}
+}
+
+// readLater has a broker that is paused read what has come when it goes on.
+func (e *end) readLater() {
+	if e.reading {
+		return
+	}
+	e.reading = true
+	e.b.node.whenResumed(e.out.a, e.read)
 }
 
 func (e *end) read() {
@@ -135,8 +181,7 @@ func (e *end) read() {
 		return
 	}
 	if e.b.node.paused {
-		e.reading = true
-		e.b.node.whenResumed(e.out.a, e.read)
+		e.readLater()
 		return
 	}
 	msgs := e.inbox
@@ -155,11 +200,19 @@ func (e *end) read() {
 // carried is a message as the other side has it: its payload in bytes if the
 // options say so, and its sender not local.
 func (w *world) carried(m *message.Message) *message.Message {
+	raw := w.opt.Encode && m.Value() != nil
+	if !raw && m.Cred.Rolemask&message.RoleLocal == 0 {
+		return m
+	}
+	if m == w.crossed {
+		return w.across // an event goes to many
+	}
 	c := *m
-	if w.opt.Encode && m.Value() != nil {
+	if raw {
 		c.SetRaw(m.Payload())
 	}
 	c.Cred.Rolemask &^= message.RoleLocal
+	w.crossed, w.across = m, &c
 	return &c
 }
 
@@ -198,8 +251,7 @@ func (e *end) farewell() {
 	e.w.at(l.a, l.last, func() {
 		p.eof = true
 		if !p.reading {
-			p.reading = true
-			e.w.after(l.a, 0, p.read)
+			p.read()
 		}
 	})
 }

@@ -48,6 +48,7 @@ type overlay struct {
 	children map[uint32]*childLink
 	parent   *parentLink
 	monitors service.Streams[struct{}]
+	ticks    func() // tick, made once
 }
 
 // Control messages (RFC 3).
@@ -78,7 +79,8 @@ func (o *overlay) registration() *service.Registration {
 				o.b.router.SetParent(o.parent)
 				o.dial(firstRetry)
 			}
-			o.tick()
+			o.ticks = o.tick
+			o.b.w.after(o.m.a, syncEvery, o.ticks)
 			return o, nil
 		},
 	}
@@ -119,22 +121,29 @@ const (
 	torpidMax = 30 * time.Second
 )
 
+// tick is no turn of the module's loop: it comes to every broker all the time,
+// and nothing that waits there depends on it.
 func (o *overlay) tick() {
-	o.m.After(syncEvery, func() {
-		now := o.b.node.clock()
-		if p := o.parent; p != nil && now.Sub(p.lastSent) > torpidMin {
-			p.control(controlHeartbeat, 0)
+	switch {
+	case o.m.gone || o.b.dead:
+		return
+	case o.b.node.paused:
+		o.b.node.whenResumed(o.m.a, o.ticks)
+		return
+	}
+	now := o.b.node.clock()
+	if p := o.parent; p != nil && now.Sub(p.lastSent) > torpidMin {
+		p.control(controlHeartbeat, 0)
+	}
+	for _, p := range o.peers.All() {
+		if c := o.children[p.Rank]; c != nil {
+			o.peers.Heard(p, c.seen)
 		}
-		for _, p := range o.peers.All() {
-			if c := o.children[p.Rank]; c != nil {
-				o.peers.Heard(p, c.seen)
-			}
-		}
-		for _, p := range o.peers.Torpor(torpidMax, now) {
-			o.notify(p)
-		}
-		o.tick()
-	})
+	}
+	for _, p := range o.peers.Torpor(torpidMax, now) {
+		o.notify(p)
+	}
+	o.b.w.after(o.m.a, syncEvery, o.ticks)
 }
 
 func (o *overlay) notify(p *core.Peer) {
@@ -226,11 +235,15 @@ func (c *childLink) receive(m *message.Message) {
 		c.sent.Response(m)
 		o.b.router.Send(m)
 	case message.TypeEvent:
-		m.Sequence = 0 // what comes from below is not published yet
-		o.b.router.Send(m)
+		up := *m
+		up.Sequence = 0 // what comes from below is not published yet
+		o.b.router.Send(&up)
 	case message.TypeControl:
+		if m.ControlType != controlStatus {
+			return
+		}
 		o.m.Post(func() {
-			if s := core.Status(m.ControlStatus); o.children[c.rank] == c && m.ControlType == controlStatus && s.Online() {
+			if s := core.Status(m.ControlStatus); o.children[c.rank] == c && s.Online() {
 				o.update(o.peers.Get(c.rank), s, "")
 			}
 		})

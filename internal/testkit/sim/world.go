@@ -4,9 +4,10 @@ package sim
 
 import (
 	"fmt"
-	"hash/fnv"
 	"io"
 	"time"
+
+	"goflux/internal/message"
 )
 
 // world is the one queue of events with all that happens in it.
@@ -18,15 +19,17 @@ type world struct {
 	events int
 	ids    int // of route ids
 
-	nodes   []*node
-	tree    *tree
-	check   *checker
-	users   []*user
-	desk    *desk
-	admin   *admin
-	drills  *drills
-	quiet   bool // the faults have ended
-	failure error
+	nodes  []*node
+	tree   *tree
+	check  *checker
+	users  []*user
+	desk   *desk
+	admin  *admin
+	drills *drills
+	quiet  bool // the faults have ended
+	// The last message that went from one broker to another, and as what it came.
+	crossed, across *message.Message
+	failure         error
 
 	trace  uint64 // hash of everything that has happened
 	detail io.Writer
@@ -75,48 +78,32 @@ func (a *actor) between(lo, hi time.Duration) time.Duration {
 	return lo + time.Duration(a.uint64()%uint64(hi-lo+1))
 }
 
-// event is something that will happen.
-type event struct {
-	at    time.Duration
-	actor uint32
-	n     uint32
-	fn    func() // nil when it was called off
-}
-
 // after has fn happen after d.
-func (w *world) after(a *actor, d time.Duration, fn func()) *event {
-	return w.at(a, w.now+max(d, 0), fn)
+func (w *world) after(a *actor, d time.Duration, fn func()) {
+	w.at(a, w.now+max(d, 0), fn)
 }
 
-func (w *world) at(a *actor, when time.Duration, fn func()) *event {
+func (w *world) at(a *actor, when time.Duration, fn func()) {
 	a.count++
-	e := &event{at: max(when, w.now), actor: a.id, n: a.count, fn: fn}
-	w.queue.push(e)
-	return e
+	w.queue.push(event{at: max(when, w.now), actor: a.id, n: a.count}, fn)
 }
 
 // run lets things happen until the given time, or a promise is broken.
 func (w *world) run(until time.Duration) {
-	for w.failure == nil && len(w.queue) > 0 && w.queue[0].at <= until {
-		e := w.queue.pop()
-		if e.fn == nil {
-			continue
-		}
+	for w.failure == nil && w.queue.due(until) {
+		e, fn := w.queue.pop()
 		w.now = e.at
 		w.events++
-		w.mix(uint64(e.at), uint64(e.actor)<<32|uint64(e.n))
-		e.fn()
+		w.mix(uint64(e.at))
+		w.mix(uint64(e.actor)<<32 | uint64(e.n))
+		fn()
 	}
 	if w.failure == nil {
 		w.now = max(w.now, until)
 	}
 }
 
-func (w *world) mix(vs ...uint64) {
-	for _, v := range vs {
-		w.trace = mix(w.trace ^ v)
-	}
-}
+func (w *world) mix(v uint64) { w.trace = mix(w.trace ^ v) }
 
 // note adds a line to the history: to its hash, and to the listing if there is
 // one.
@@ -131,10 +118,13 @@ func (w *world) note(kind string, args ...any) {
 	fmt.Fprintln(w.detail)
 }
 
+// mixText takes in a text by its FNV-1a hash.
 func (w *world) mixText(s string) {
-	h := fnv.New64a()
-	_, _ = io.WriteString(h, s) // a hash takes everything
-	w.mix(h.Sum64())
+	h := uint64(0xcbf29ce484222325)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 0x100000001b3
+	}
+	w.mix(h)
 }
 
 // fail ends the run: a promise is broken.
@@ -149,53 +139,4 @@ func (w *world) fail(format string, args ...any) {
 func (w *world) newID() string {
 	w.ids++
 	return fmt.Sprintf("%08x-%s", w.ids, w.opt.name())
-}
-
-// queue is a heap by time, then by actor.
-type queue []*event
-
-func (q queue) less(i, j int) bool {
-	a, b := q[i], q[j]
-	if a.at != b.at {
-		return a.at < b.at
-	}
-	if a.actor != b.actor {
-		return a.actor < b.actor
-	}
-	return a.n < b.n
-}
-
-func (q *queue) push(e *event) {
-	*q = append(*q, e)
-	h := *q
-	for i := len(h) - 1; i > 0; {
-		up := (i - 1) / 4
-		if !h.less(i, up) {
-			return
-		}
-		h[i], h[up] = h[up], h[i]
-		i = up
-	}
-}
-
-func (q *queue) pop() *event {
-	h := *q
-	top := h[0]
-	last := len(h) - 1
-	h[0], h[last] = h[last], nil
-	h = h[:last]
-	*q = h
-	for i := 0; ; {
-		least := i
-		for c := 4*i + 1; c <= 4*i+4 && c < len(h); c++ {
-			if h.less(c, least) {
-				least = c
-			}
-		}
-		if least == i {
-			return top
-		}
-		h[i], h[least] = h[least], h[i]
-		i = least
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"time"
 
@@ -25,6 +26,10 @@ type options struct {
 	workers       int
 }
 
+// garbage is how much of it may lie about, in percent of what is used: a history
+// is small, and short.
+const garbage = 400
+
 func main() {
 	var o options
 	flag.Int64Var(&o.seed, "seed", 1, "the first seed; 0 takes it from the clock")
@@ -37,6 +42,9 @@ func main() {
 	flag.IntVar(&o.workers, "workers", runtime.NumCPU(), "histories at a time")
 	profile := flag.String("cpuprofile", "", "write a profile there")
 	flag.Parse()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	if err := run(&o, *profile); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
