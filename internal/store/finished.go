@@ -24,6 +24,8 @@ type JobQuery struct {
 	// Known, when not nil, tells of jobs whose Info the caller has: it is left
 	// out. A row never changes.
 	Known func(*FinishedJob) bool
+	// Records asks for their Records, too. A row with damaged ones has none.
+	Records bool
 	// After continues after a job of an earlier page: its TInactive and ID.
 	After *Cursor
 }
@@ -66,18 +68,27 @@ func (q *JobQuery) where() (string, []any) {
 }
 
 // FinishedJobs calls fn for the jobs selected, the last to become inactive
-// first, without their Records, until fn returns false. A row whose Info is
-// damaged has none. It blocks for the disk.
+// first, without their Records unless those are asked for, until fn returns false.
+// A row whose Info is damaged has none. It blocks for the disk.
 func (s *Store) FinishedJobs(q JobQuery, fn func(*FinishedJob) bool) error {
 	where, args := q.where()
+	columns := "id, userid, result, t_inactive, name, queue, info"
+	if q.Records {
+		columns += ", records"
+	}
 	return s.reader("listing finished jobs", func(c *conn) error {
-		return query(c, "SELECT id, userid, result, t_inactive, name, queue, info FROM goflux_job"+where+
+		return query(c, "SELECT "+columns+" FROM goflux_job"+where+
 			" ORDER BY t_inactive DESC, id DESC", func(st *stmt) bool {
 			f := jobRow(st)
 			if q.Known != nil && q.Known(f) {
 				return fn(f)
 			}
 			f.Info, _ = unpack(f.key(), columnBytes(st, 6)) // reported by FinishedJob, when asked for by id
+			if q.Records {
+				if packed, err := unpack(f.key(), columnBytes(st, 7)); err == nil {
+					f.Records, _, _ = decodeRecords(packed)
+				}
+			}
 			return fn(f)
 		}, args...)
 	})

@@ -41,6 +41,29 @@ func (h *history) remove(id jobid.ID) {
 	}
 }
 
+// recentDepth is how many jobs that have ended are remembered: who acts upon a
+// job too late is most often late by a little, and needs no look on the disk.
+const recentDepth = 4096
+
+// recent are the last jobs to have ended.
+type recent struct {
+	ring [recentDepth]jobid.ID
+	next int
+	set  map[jobid.ID]bool
+}
+
+func (r *recent) add(id jobid.ID) {
+	if r.set == nil {
+		r.set = map[jobid.ID]bool{}
+	}
+	delete(r.set, r.ring[r.next])
+	r.ring[r.next] = id
+	r.next = (r.next + 1) % recentDepth
+	r.set[id] = true
+}
+
+func (r *recent) remove(id jobid.ID) { delete(r.set, id) }
+
 // historyGet answers job-manager.history.get: a Python-like slice of the
 // sender's jobs, newest first.
 func (s *jobs) historyGet(c *service.Call, req *struct {

@@ -14,6 +14,7 @@ import (
 	"goflux/internal/rpc"
 	"goflux/internal/service"
 	"goflux/internal/store"
+	"goflux/jobid"
 )
 
 // journal serves job-manager.events-journal: all events of all jobs, as they
@@ -136,30 +137,38 @@ func (s *jobs) eventsJournal(c *service.Call, req *rpc.JobsJournal) {
 // journalHistory sends the events of the jobs that have ended, but for those
 // that were active a moment ago.
 func (s *jobs) journalHistory(c *service.Call, f journalFilter, but map[uint64]bool) {
-	var ids []uint64
-	err := s.store.FinishedJobs(store.JobQuery{}, func(j *store.FinishedJob) bool {
-		if !but[j.ID] {
-			ids = append(ids, j.ID)
+	q := store.JobQuery{Records: true, Known: func(j *store.FinishedJob) bool { return but[j.ID] }}
+	err := s.store.FinishedJobs(q, func(row *store.FinishedJob) bool {
+		if but[row.ID] {
+			return true
 		}
+		past, err := pastOf(row)
+		if err != nil {
+			s.h.Log().Error("journal history", "jobid", row.ID, "err", err)
+			return true
+		}
+		past.Events = f.filter(row.Records["eventlog"])
+		c.Respond(past)
 		return true
 	})
 	if err != nil {
 		s.h.Log().Error("journal history", "err", err)
-		return
 	}
-	for _, id := range ids {
-		row, err := s.store.FinishedJob(id)
-		if err != nil {
-			s.h.Log().Error("journal history", "jobid", id, "err", err)
-			continue
-		}
+}
+
+// pastOf is what the journal says of a job that has ended, but for its events:
+// its jobspec and R as they became. Most stayed as they were, so there is
+// nothing to replay.
+func pastOf(row *store.FinishedJob) (*rpc.JobEvents, error) {
+	log, spec := row.Records["eventlog"], row.Records["jobspec"]
+	if bytes.Contains(log, []byte(`-update"`)) || bytes.Contains(spec, []byte(`"environment"`)) || spec == nil {
 		j, err := revive(row)
 		if err != nil {
-			s.h.Log().Error("journal history", "jobid", id, "err", err)
-			continue
+			return nil, err
 		}
-		c.Respond(&rpc.JobEvents{ID: j.ID, Events: f.filter(j.Log), Jobspec: redacted(j), R: j.R})
+		return &rpc.JobEvents{ID: j.ID, Jobspec: redacted(j), R: j.R}, nil
 	}
+	return &rpc.JobEvents{ID: jobid.ID(row.ID), Jobspec: spec, R: row.Records["R"]}, nil
 }
 
 func (s *jobs) eventsJournalCancel(c *service.Call, req *rpc.Matchtag) {

@@ -175,7 +175,10 @@ func (s *jobs) finish(j *job.Job, r *record) {
 	s.batch.FinishJob(s.finishedRow(j, r.guest))
 	s.ending[j.ID] = j
 	s.history.add(j.UserID, j.ID)
-	s.after(func() { delete(s.ending, j.ID) })
+	s.after(func() {
+		delete(s.ending, j.ID)
+		s.recent.add(j.ID)
+	})
 }
 
 // finishedRow is what is kept of a job that has ended.
@@ -219,7 +222,7 @@ func (s *jobs) find(id jobid.ID) (*job.Job, error) {
 }
 
 func (s *jobs) isInactive(id jobid.ID) bool {
-	if s.ending[id] != nil {
+	if s.ending[id] != nil || s.recent.set[id] {
 		return true
 	}
 	found, err := s.store.HasFinished(uint64(id))

@@ -114,6 +114,7 @@ func (s *jobs) drop(old []store.AgedJob) {
 			ids[i] = a.ID
 			delete(s.zombies, jobid.ID(a.ID))
 			s.history.remove(jobid.ID(a.ID))
+			s.recent.remove(jobid.ID(a.ID))
 			s.stats.forget(a)
 			s.purging[a.ID] = true
 		}

@@ -62,6 +62,7 @@ type jobs struct {
 	ending  map[jobid.ID]*job.Job // ended, their rows not yet durable
 	purging map[uint64]bool       // to be forgotten, not yet durably
 	history *history
+	recent  recent
 	waiters []*service.Call // job-manager.wait for any job
 	zombies map[jobid.ID]*zombie
 	idle    []*service.Call // job-manager.idle

@@ -21,8 +21,13 @@ type drill struct {
 }
 
 // smallInstance has so many brokers: in larger ones faults of any broker come
-// the more often.
-const smallInstance = 32
+// the more often. The leader is one there, too, but what it has to do is done in
+// a few minutes, in which it shall have its share.
+const (
+	smallInstance = 32
+	largeInstance = 256
+	leaderShare   = 3
+)
 
 // allDrills is every kind of fault.
 var allDrills = []drill{
@@ -51,8 +56,11 @@ func (w *world) startDrills() *drills {
 	for _, kind := range allDrills {
 		a := w.newActor()
 		every := kind.every
-		if !strings.Contains(kind.name, "leader") && kind.name != "disk full" {
+		switch leaders := strings.Contains(kind.name, "leader") || kind.name == "disk full"; {
+		case !leaders:
 			every = every * smallInstance / time.Duration(max(smallInstance, len(w.nodes)))
+		case len(w.nodes) >= largeInstance:
+			every /= leaderShare
 		}
 		var next func()
 		next = func() {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"sort"
 	"strings"
 	"time"
@@ -87,6 +88,10 @@ const (
 	restTime  = 12 * time.Hour   // for everything to come to rest after the faults
 	afterwork = 2 * time.Minute  // the faults go on when all is submitted
 	look      = 10 * time.Second // how often it is looked
+	// In returnTime everybody is back that a fault has kept away: see kill,
+	// slowestDiscovery. In quietTime nothing may happen to what has ended.
+	returnTime = 200 * time.Second
+	quietTime  = time.Minute
 )
 
 // Run lives a history.
@@ -203,7 +208,7 @@ func (w *world) live() {
 // comeToRest waits for every job to end.
 func (w *world) comeToRest() {
 	limit := w.now + restTime
-	w.run(w.now + 5*time.Minute) // everybody is back
+	w.run(w.now + returnTime)
 	if w.failure == nil {
 		w.admin.ask()
 	}
@@ -216,7 +221,7 @@ func (w *world) comeToRest() {
 		w.undrain()
 		w.run(w.now + look)
 	}
-	w.run(w.now + 5*time.Minute)
+	w.run(w.now + quietTime)
 }
 
 func (w *world) atRest() bool {
@@ -256,11 +261,25 @@ func (w *world) sameAfterRestart() {
 	if w.failure != nil {
 		return
 	}
-	a, b := text(before), text(after)
-	if a != b {
-		w.fail("the leader shows other jobs after a restart:\n%s\nbefore:\n%s", b, a)
-	}
 	w.check.listed(after)
+	w.sameJobs(before, after)
+}
+
+// sameJobs holds two lists of all jobs to be the same but for their order.
+func (w *world) sameJobs(before, after []map[string]any) {
+	was := map[any]map[string]any{}
+	for _, j := range before {
+		was[j["id"]] = j
+	}
+	if len(before) != len(after) {
+		w.fail("the leader shows %d jobs after a restart, and has shown %d before", len(after), len(before))
+	}
+	for _, j := range after {
+		if old := was[j["id"]]; !reflect.DeepEqual(old, j) {
+			w.fail("the leader shows another job after a restart:\n%v\nbefore:\n%v", j, old)
+			return
+		}
+	}
 }
 
 // list is what job-list shows of all jobs.
@@ -288,20 +307,4 @@ func (w *world) list() (jobs []map[string]any) {
 		w.fail("job-list.list has not been answered")
 	}
 	return jobs
-}
-
-func text(jobs []map[string]any) string {
-	lines := make([]string, len(jobs))
-	for i, j := range jobs {
-		keys := make([]string, 0, len(j))
-		for k := range j {
-			keys = append(keys, k)
-		}
-		sort.Strings(keys)
-		for _, k := range keys {
-			lines[i] += fmt.Sprintf(" %s=%v", k, j[k])
-		}
-	}
-	sort.Strings(lines)
-	return strings.Join(lines, "\n")
 }

@@ -19,11 +19,14 @@ type user struct {
 	w    *world
 	a    *actor
 	jobs []jobid.ID // acknowledged
+	// weary is one who was refused, or has nothing more to submit: what is next
+	// takes longer.
+	weary bool
 }
 
 // desk is what all users share: how many jobs there are to be.
 type desk struct {
-	left    int // to be submitted
+	left    int // to be submitted: what was refused comes again
 	asked   int // submissions
 	unknown int // that were not answered
 	refused int
@@ -34,10 +37,16 @@ type desk struct {
 const (
 	quickThought = 5 * time.Millisecond
 	longThought  = 2 * time.Second
+	wearyThought = 15 * time.Second
 )
 
 func (u *user) think() {
-	u.w.after(u.a, u.a.between(quickThought, u.w.opt.Think), u.act)
+	longest := u.w.opt.Think
+	if u.weary || u.w.desk.left == 0 {
+		longest = max(longest, wearyThought)
+	}
+	u.weary = false
+	u.w.after(u.a, u.a.between(quickThought, longest), u.act)
 }
 
 // act does one thing, by any broker that lets users in.
@@ -111,6 +120,8 @@ func (u *user) submit(b *broker) {
 				u.refusal("job-ingest.submit", err)
 			}
 			d.refused++
+			d.left++
+			u.weary = true
 			return
 		}
 		u.jobs = append(u.jobs, r.ID)
