@@ -399,6 +399,13 @@ func (r *Router) Publish(m *message.Message) uint32 {
 	return r.seq
 }
 
+// Wants tells whether an endpoint of this broker would be handed an event.
+func (r *Router) Wants(m *message.Message) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.ContainsFunc(r.subs, func(s *subscriber) bool { return s.wants(m) })
+}
+
 func (s *subscriber) wants(m *message.Message) bool {
 	if m.Is(message.FlagPrivate) && !s.cred.IsOwner() && s.cred.UserID != m.UserID {
 		return false

@@ -87,7 +87,8 @@ func (s *jobs) historyGet(c *service.Call, req *struct {
 // loadHistory fills in the jobs that had ended before a restart.
 func (s *jobs) loadHistory() error {
 	var rows []*store.FinishedJob
-	err := s.store.FinishedJobs(store.JobQuery{}, func(f *store.FinishedJob) bool {
+	noInfo := func(*store.FinishedJob) bool { return true }
+	err := s.store.FinishedJobs(store.JobQuery{Known: noInfo}, func(f *store.FinishedJob) bool {
 		rows = append(rows, f)
 		return len(rows) < historyDepth
 	})

@@ -27,16 +27,18 @@ type disk struct {
 
 	waiting bool // the store has something to write
 	busy    bool // a write is under way
+	quick   time.Duration
 	full    bool
 	spare   int // transactions that find room in what was set aside
 	writes  int
 }
 
-// How long a transaction with its sync takes, and now and then one that the
-// disk takes its time for.
+// quickSyncs are how long a transaction with its sync takes at most, by disk.
+var quickSyncs = [...]time.Duration{2 * time.Millisecond, 10 * time.Millisecond, 30 * time.Millisecond}
+
 const (
-	quickSync = 2 * time.Millisecond
-	slowSync  = 400 * time.Millisecond
+	// slowSync is one that the disk takes its time for, now and then.
+	slowSync = 400 * time.Millisecond
 	// spaceRetry is how often a store that waits for room looks for it.
 	spaceRetry = time.Second
 )
@@ -91,9 +93,9 @@ func (d *disk) next() {
 	}
 	d.busy = true
 	st := d.store
-	wait := d.a.between(quickSync/10, quickSync)
+	wait := d.a.between(d.quick/10, d.quick)
 	if d.a.chance(slowShare) {
-		wait = d.a.between(quickSync, slowSync)
+		wait = d.a.between(d.quick, slowSync)
 	}
 	var write func()
 	write = func() {

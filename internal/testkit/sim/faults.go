@@ -26,7 +26,7 @@ type drill struct {
 const (
 	smallInstance = 32
 	largeInstance = 256
-	leaderShare   = 3
+	leaderShare   = 2
 )
 
 // allDrills is every kind of fault.

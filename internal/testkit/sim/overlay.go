@@ -214,8 +214,17 @@ func (c *childLink) Deliver(m *message.Message) {
 		c.sent.Request(m)
 	case m.Type == message.TypeResponse:
 		c.got.Response(m)
+	case m.Type == message.TypeEvent && c.idle(m):
+		return
 	}
 	c.end.send(m)
+}
+
+// idle tells of an event that it would be lost on a leaf, where nobody listens:
+// then it need not go there. Of a thousand brokers most are leaves.
+func (c *childLink) idle(m *message.Message) bool {
+	b := c.end.peer.b
+	return b.leaf && !b.router.Wants(m)
 }
 
 func (c *childLink) unreachable(m *message.Message) {

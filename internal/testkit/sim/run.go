@@ -115,6 +115,10 @@ func Run(o Options) *Result {
 	return r
 }
 
+// manyJobs are what takes a user a few minutes: there are users enough that it
+// does not take all longer.
+const manyJobs = 100
+
 // memory is where files are in memory, where there is such a place.
 const memory = "/dev/shm"
 
@@ -132,7 +136,7 @@ func newWorld(o Options) (*world, error) {
 		w.opt.Longest = []time.Duration{time.Second, 20 * time.Second, 2 * time.Minute}[traits.intn(3)]
 	}
 	if w.opt.Users == 0 {
-		w.opt.Users = 1 + traits.intn(max(2, o.Jobs/20))
+		w.opt.Users = o.Jobs/manyJobs + 1 + traits.intn(max(2, o.Jobs/20))
 	}
 	var err error
 	if w.tree, err = newTree(w, o.Brokers, w.opt.Fanout); err != nil {
@@ -152,6 +156,7 @@ func newWorld(o Options) (*world, error) {
 		n.procs = newProcesses(w, n)
 		if rank == 0 {
 			n.disk = &disk{w: w, n: n, a: w.newActor(), dir: dir}
+			n.disk.quick = quickSyncs[n.disk.a.intn(len(quickSyncs))]
 		}
 		w.nodes = append(w.nodes, n)
 	}
