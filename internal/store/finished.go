@@ -21,8 +21,8 @@ type JobQuery struct {
 	// Since selects jobs that became inactive at or after it, in seconds
 	// since the epoch.
 	Since float64
-	// Known, when not nil, tells of jobs whose Info the caller has: it is left
-	// out. A row never changes.
+	// Known, when not nil, tells of jobs whose Info the caller has, or does not
+	// want: it is left out. A row never changes.
 	Known func(*FinishedJob) bool
 	// Records asks for their Records, too. A row with damaged ones has none.
 	Records bool
@@ -80,10 +80,9 @@ func (s *Store) FinishedJobs(q JobQuery, fn func(*FinishedJob) bool) error {
 		return query(c, "SELECT "+columns+" FROM goflux_job"+where+
 			" ORDER BY t_inactive DESC, id DESC", func(st *stmt) bool {
 			f := jobRow(st)
-			if q.Known != nil && q.Known(f) {
-				return fn(f)
+			if q.Known == nil || !q.Known(f) {
+				f.Info, _ = unpack(f.key(), columnBytes(st, 6)) // reported by FinishedJob, when asked for by id
 			}
-			f.Info, _ = unpack(f.key(), columnBytes(st, 6)) // reported by FinishedJob, when asked for by id
 			if q.Records {
 				if packed, err := unpack(f.key(), columnBytes(st, 7)); err == nil {
 					f.Records, _, _ = decodeRecords(packed)

@@ -84,16 +84,19 @@ func (s *jobs) historyGet(c *service.Call, req *struct {
 	return map[string]any{"jobs": picked}, nil
 }
 
+// noInfo has the store leave out what it would have to unpack.
+func noInfo(*store.FinishedJob) bool { return true }
+
 // loadHistory fills in the jobs that had ended before a restart.
 func (s *jobs) loadHistory() error {
 	var rows []*store.FinishedJob
-	noInfo := func(*store.FinishedJob) bool { return true }
 	err := s.store.FinishedJobs(store.JobQuery{Known: noInfo}, func(f *store.FinishedJob) bool {
 		rows = append(rows, f)
 		return len(rows) < historyDepth
 	})
 	for _, f := range slices.Backward(rows) {
 		s.history.add(f.UserID, jobid.ID(f.ID))
+		s.recent.add(jobid.ID(f.ID))
 	}
 	return err
 }

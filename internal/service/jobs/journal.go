@@ -137,7 +137,7 @@ func (s *jobs) eventsJournal(c *service.Call, req *rpc.JobsJournal) {
 // journalHistory sends the events of the jobs that have ended, but for those
 // that were active a moment ago.
 func (s *jobs) journalHistory(c *service.Call, f journalFilter, but map[uint64]bool) {
-	q := store.JobQuery{Records: true, Known: func(j *store.FinishedJob) bool { return but[j.ID] }}
+	q := store.JobQuery{Records: true, Known: noInfo}
 	err := s.store.FinishedJobs(q, func(row *store.FinishedJob) bool {
 		if but[row.ID] {
 			return true
