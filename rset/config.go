@@ -70,6 +70,10 @@ func (c *configBuilder) add(i int, e ConfigEntry) error {
 	// Hosts that were equal stay so, and share their sets.
 	type pair struct{ cores, gpus *idset.Set }
 	united := map[pair]pair{}
+	if len(c.nodes) == 0 { // every broker of a cluster reads this when it starts
+		n := min(hosts.Len(), MaxRanks)
+		c.rankOf, c.nodes = make(map[string]uint32, n), make([]Entry, 0, n)
+	}
 	for host := range hosts.All() {
 		rank, ok := c.rankOf[host]
 		if !ok {

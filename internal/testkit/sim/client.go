@@ -3,6 +3,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"goflux/internal/message"
@@ -97,7 +98,7 @@ func (c *client) answered(m *message.Message) {
 			continue
 		}
 		if m.Errnum != 0 || !m.Is(message.FlagStreaming) {
-			c.open = append(c.open[:i:i], c.open[i+1:]...)
+			c.open = slices.Delete(c.open, i, i+1)
 		}
 		p.fn(m)
 		return
@@ -121,11 +122,8 @@ func (c *client) close() {
 			c.b.router.SendFrom(c.id, m)
 		}
 	}
-	for i, x := range c.b.clients {
-		if x == c {
-			c.b.clients = append(c.b.clients[:i:i], c.b.clients[i+1:]...)
-			break
-		}
+	if i := slices.Index(c.b.clients, c); i >= 0 {
+		c.b.clients = slices.Delete(c.b.clients, i, i+1)
 	}
 }
 
