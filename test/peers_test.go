@@ -67,6 +67,20 @@ func TestAllReturn(t *testing.T) {
 	s.undisturbed(id, 3)
 }
 
+// The init system stops all brokers, in order, and starts them again: the jobs
+// that run are none of theirs to end.
+func TestAllStopped(t *testing.T) {
+	s := newSystem(t, 3, "")
+	s.up()
+	id, open := s.gated("-N3")
+	for _, d := range s.brokers {
+		d.stop()
+	}
+	open()
+	s.up()
+	s.undisturbed(id, 3)
+}
+
 // A router that dies and comes back within its time takes no job with it, be it
 // its own or one of those below it.
 func TestRouterReturns(t *testing.T) {

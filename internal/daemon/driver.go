@@ -39,6 +39,8 @@ type driver struct {
 	monitors service.Streams[lifecycle.State] // with the final state
 	waiters  service.Streams[struct{}]
 	shutdown shutdownClient
+	// jobsGoOn says that the end of the broker is not that of its jobs.
+	jobsGoOn bool
 }
 
 // newDriver makes the state machine from the attributes and starts its loop.

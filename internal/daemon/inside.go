@@ -68,13 +68,28 @@ func (l *driver) useInside() {
 	}
 }
 
-// trimCleanup leaves out what rc1 pushed for the end of jobs when there are
-// none, and then starts the phase: a throw-away instance ends at once.
+// returns tells whether an init system starts the instance again, with the state
+// that it has now.
+func (l *driver) returns() bool {
+	method, _ := l.h.Attr("broker.boot-method")
+	thrown, _ := l.h.Attr("statedir-cleanup")
+	return method == "config" && thrown == "0"
+}
+
+// trimCleanup leaves out what rc1 pushed for the end of jobs, and then starts the
+// phase. It does when there are none: a throw-away instance ends at once. And it
+// does when the init system stops the broker, for then jobs go on.
 func (l *driver) trimCleanup(p *phase) {
 	usual := slices.Clone(modprobe.CleanupCommands)
 	slices.Reverse(usual)
 	at := len(p.commands) - len(usual)
 	if at < 0 || !slices.EqualFunc(p.commands[at:], usual, func(c *command, line string) bool { return c.text == line }) {
+		l.nextCommand(p)
+		return
+	}
+	if l.jobsGoOn {
+		l.log.Info("jobs that run go on, and are found again by the next start")
+		p.commands = p.commands[:at]
 		l.nextCommand(p)
 		return
 	}

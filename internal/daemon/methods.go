@@ -153,6 +153,9 @@ func (l *driver) push(_ *service.Call, req *rpc.RunatPush) (any, error) {
 // signaled takes a signal. Those that do not end programs are for the jobs.
 func (l *driver) signaled(s syscall.Signal) {
 	l.log.Info(fmt.Sprintf("signal %d", int(s)))
+	if s == syscall.SIGTERM && l.m.State() == lifecycle.Run {
+		l.jobsGoOn = l.returns()
+	}
 	if l.h.Rank() != 0 || s != syscall.SIGUSR1 && s != syscall.SIGUSR2 {
 		l.step(lifecycle.Signal{})
 		return

@@ -53,10 +53,13 @@ func (e *exec) awaited(j *job, sh *shell, err error) bool {
 		return false
 	}
 	if sh.away.IsZero() {
-		sh.away = now
+		sh.away, sh.missed = now, 0
 		e.tell(j, sh, fmt.Sprintf("lost contact with %s (rank %d): it has %s to return", j.r.Host(sh.rank), sh.rank, fsd.FormatDuration(e.conf.nodeReturn)))
 	}
-	return now.Sub(sh.away) < e.conf.nodeReturn
+	// Attempts are counted, not the time: while the leader itself is stopped or
+	// its clock is set, no node can return to it.
+	sh.missed++
+	return time.Duration(sh.missed)*relaunchPause < e.conf.nodeReturn
 }
 
 // brokersReturn tells whether an init system starts brokers again that died.

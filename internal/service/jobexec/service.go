@@ -117,6 +117,7 @@ type shell struct {
 	pid       int
 	ended     bool
 	away      time.Time // since when its node cannot be reached; zero: it can
+	missed    int       // attempts to reach it since then
 	unsure    bool      // a launch was lost on the way to its node, or back
 }
 

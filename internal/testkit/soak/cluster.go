@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,6 +25,7 @@ type cluster struct {
 	mark  string
 	nodes []*node
 	wg    sync.WaitGroup
+	ended atomic.Int64 // when a broker was last told to end in order, in ns
 }
 
 // node is a broker and what starts it again.
@@ -163,12 +165,15 @@ func (n *node) run() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.cmd = nil
-	if !n.over && cmd.ProcessState.Exited() {
+	if !n.over && cmd.ProcessState.Exited() && !(cmd.ProcessState.Success() && n.c.ending()) {
 		n.codes[cmd.ProcessState.ExitCode()]++
 	}
 	fmt.Fprintf(log, "--- %v at %s\n", cmd.ProcessState, time.Now().Format(time.StampMicro))
 	return nil
 }
+
+// ending tells whether a broker may end in order: it was told to, or one above it.
+func (c *cluster) ending() bool { return time.Since(time.Unix(0, c.ended.Load())) < stopPatience }
 
 // environ is that of an init system.
 func (c *cluster) environ() []string {
@@ -183,6 +188,8 @@ func (n *node) signal(sig syscall.Signal) bool {
 		return false
 	}
 	switch sig {
+	case syscall.SIGTERM:
+		n.c.ended.Store(time.Now().UnixNano())
 	case syscall.SIGSTOP:
 		n.stopped = true
 	case syscall.SIGCONT:

@@ -8,14 +8,18 @@ import (
 	"time"
 )
 
-// stopShare is one of how many faults is a stop and not a kill.
-const stopShare = 4
+// One of how many faults is a stop (SIGSTOP), or an end in order (SIGTERM) as an
+// upgrade brings, and not a kill.
+const (
+	stopShare = 4
+	termShare = 6
+)
 
 // stopLeast is how long a stopped broker stays so at least, unless the most
 // is less.
 const stopLeast = time.Second
 
-// faults kills and stops brokers, each as often as the others, and returns when
+// faults kills, stops and ends brokers, each as often as the others, and returns when
 // all are at work again.
 func (s *soak) faults(ctx context.Context) error {
 	rnd := s.random("faults")
@@ -36,8 +40,11 @@ func (s *soak) faults(ctx context.Context) error {
 		length += below(rnd, s.opt.MaxStop-length)
 		f := Fault{Rank: n.rank, Signal: "KILL"}
 		sig := syscall.SIGKILL
-		if rnd.IntN(stopShare) == 0 {
+		switch {
+		case rnd.IntN(stopShare) == 0:
 			f.Signal, f.Length, sig = "STOP", length, syscall.SIGSTOP
+		case rnd.IntN(termShare) == 0:
+			f.Signal, sig = "TERM", syscall.SIGTERM
 		}
 		f.At = s.history.now()
 		if !n.signal(sig) {

@@ -46,9 +46,12 @@ func (s *soak) count(v *Verdict, end map[string][]finalJob) {
 		if f.Rank == 0 {
 			v.OfLeader++
 		}
-		if f.Signal == "KILL" {
+		switch f.Signal {
+		case "KILL":
 			v.Kills++
-		} else {
+		case "TERM":
+			v.Ends++
+		default:
 			v.Stops++
 		}
 	}

@@ -17,7 +17,7 @@ import (
 type Options struct {
 	Flux    string        // path of the flux to run
 	Brokers int           // two at least
-	Kills   int           // faults: kills and stops
+	Kills   int           // faults: kills, stops and ends in order
 	Every   time.Duration // between faults, on average
 	MaxStop time.Duration // how long a stopped broker stays so, at most
 	Seed    uint64        // of what is random here; time and scheduling are not replayed

@@ -32,7 +32,8 @@ type Verdict struct {
 	Seconds    float64 `json:"seconds"`
 	Kills      int     `json:"kills"`
 	Stops      int     `json:"stops"`
-	OfLeader   int     `json:"of_leader"` // kills and stops
+	Ends       int     `json:"ends"`      // in order
+	OfLeader   int     `json:"of_leader"` // of all these
 	Jobs       int     `json:"jobs"`      // acknowledged
 	Operations int     `json:"operations"`
 	Unknown    int     `json:"unknown"` // not acknowledged
