@@ -98,6 +98,9 @@ type KVSNamespaceCreate struct {
 	Rootref   string `json:"rootref"`
 	Owner     int64  `json:"owner"`
 	Flags     int    `json:"flags"`
+	// Fleeting says that whoever makes an empty namespace makes it again after
+	// a restart: it is kept only when something has been put there.
+	Fleeting bool `json:"fleeting,omitzero"`
 }
 
 // KVSNamespaceRemove is kvs.namespace-remove.

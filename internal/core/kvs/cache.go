@@ -39,15 +39,19 @@ func (o *object) weight() int { return 2*len(o.data) + 100 }
 type cache struct {
 	limit   int
 	weight  int
+	always  *object // the empty directory, from which namespaces are made
 	objects map[string]*object
 	order   *list.List // most recently used first
 }
 
-func newCache(limit int) *cache {
-	return &cache{limit: limit, objects: map[string]*object{}, order: list.New()}
+func newCache(limit int, always *object) *cache {
+	return &cache{limit: limit, always: always, objects: map[string]*object{}, order: list.New()}
 }
 
 func (c *cache) get(ref string) *object {
+	if ref == c.always.ref {
+		return c.always
+	}
 	o := c.objects[ref]
 	if o != nil {
 		c.order.MoveToFront(o.elem)

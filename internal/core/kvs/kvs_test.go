@@ -209,7 +209,6 @@ func TestPersistFailure(t *testing.T) {
 	w := newWorld(t, Options{})
 	w.commit(Primary, 0, set("a.b", "1"))
 	w.step()
-	w.answer(0, nil) // the root is loaded
 	if got := text(w.lookup(Lookup{Key: "a.b"})); got != "-" {
 		t.Errorf("visible before it is durable: %s", got)
 	}
@@ -235,7 +234,6 @@ func TestSync(t *testing.T) {
 	w := newWorld(t, Options{})
 	id := w.commit(Primary, FlagSync, set("a", "1"))
 	w.step()
-	w.answer(0, nil)
 	if p, ok := w.pending[0].(Persist); !ok || !p.Sync || p.Seq != 1 {
 		t.Errorf("pending %+v", w.pending[0])
 	}

@@ -38,8 +38,9 @@ type Options struct {
 
 // New returns a machine without namespaces.
 func New(o Options) *Machine {
+	empty := emptyRoot(o.Hash)
 	return &Machine{
-		hash: o.Hash, merge: !o.NoMerge, cache: newCache(cacheBytes),
+		hash: o.Hash, merge: !o.NoMerge, cache: newCache(cacheBytes, &object{ref: empty.Ref, data: empty.Data}),
 		spaces:  map[string]*namespace{},
 		loading: map[string][]waiter{},
 		runs:    map[uint64]*run{},

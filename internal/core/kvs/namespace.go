@@ -35,9 +35,11 @@ type Info struct {
 }
 
 // EmptyRoot is the blob of an empty directory, which a new store begins with.
-func (m *Machine) EmptyRoot() Blob {
+func (m *Machine) EmptyRoot() Blob { return emptyRoot(m.hash) }
+
+func emptyRoot(h treeobj.Hash) Blob {
 	data := treeobj.Encode(treeobj.NewDir())
-	return Blob{treeobj.Blobref(m.hash, data), data}
+	return Blob{treeobj.Blobref(h, data), data}
 }
 
 // CreateNamespace adds a namespace. EEXIST when the name is taken, EINVAL for

@@ -46,6 +46,8 @@ func (b *backing) sweep(c *service.Call, r *rpc.ContentSweep) {
 		c.Fail(syscall.EINVAL)
 		return
 	}
+	// From the empty directory namespaces are made, at any time.
+	b.batch.MarkObjects(r.Epoch, []string{string(b.hash.Digest(treeobj.Encode(treeobj.NewDir())))}, new(int))
 	var out store.SweepResult
 	b.batch.SweepObjects(store.Sweep{
 		Epoch: r.Epoch, Cursor: r.Cursor, HighWater: r.HighWater,

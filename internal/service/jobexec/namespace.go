@@ -23,7 +23,7 @@ func (e *exec) makeNamespace(j *job) {
 	j.guest = true
 	e.h.Request(service.Request{
 		Topic: "kvs.namespace-create", NodeID: 0,
-		Payload: &rpc.KVSNamespaceCreate{Namespace: j.namespace(), Rootref: e.emptyDir(), Owner: int64(j.userid)},
+		Payload: &rpc.KVSNamespaceCreate{Namespace: j.namespace(), Rootref: e.emptyDir(), Owner: int64(j.userid), Fleeting: true},
 	}, func(m *message.Message) {
 		if err := m.Err(); err != nil && message.Errno(err) != syscall.EEXIST { // an earlier service's lasts
 			e.h.Log().Debug("making a guest namespace", "jobid", j.id.F58(), "err", err)

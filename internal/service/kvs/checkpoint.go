@@ -159,6 +159,7 @@ const stopPatience = 30 * time.Second
 // StopAsync implements service.AsyncStopper: the last root is saved.
 func (s *kvs) StopAsync(done func()) {
 	s.stopped = done
+	s.keepFleeting()
 	s.lastID++
 	s.saving = s.lastID
 	if err := s.m.Checkpoint(s.saving); err != nil { // it never got to run
@@ -167,6 +168,21 @@ func (s *kvs) StopAsync(done func()) {
 	}
 	s.h.After(stopPatience, func() { s.finish(syscall.ETIMEDOUT) })
 	s.advance()
+}
+
+// keepFleeting saves the namespaces that would be made again after a restart of
+// the instance, which that of a module is not.
+func (s *kvs) keepFleeting() {
+	if !s.lasting || len(s.fleeting) == 0 {
+		return
+	}
+	roots := map[string][]byte{}
+	for name := range s.fleeting {
+		if ns, err := s.m.Namespace(name); err == nil {
+			roots[name] = rootRecord(ns)
+		}
+	}
+	s.save(&rpc.ContentCommit{Roots: roots}, func(error) {}) // reported by content
 }
 
 // finish ends the unloading. That there is no backing store is no error.

@@ -111,6 +111,7 @@ func (s *kvs) persist(p *core.Persist) {
 		req.Checkpoint = s.checkpoint(p.Root, p.Seq)
 		req.Advance = !p.Sync
 	case p.Namespace != core.Primary && s.lasting:
+		delete(s.fleeting, p.Namespace)
 		req.Roots = map[string][]byte{p.Namespace: rootRecord(core.Info{
 			Name: p.Namespace, Owner: p.Owner, Flags: p.Flags, Root: p.Root, Seq: p.Seq,
 		})}

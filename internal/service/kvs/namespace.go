@@ -63,6 +63,11 @@ func (s *kvs) namespaceCreate(c *service.Call, r *rpc.KVSNamespaceCreate) {
 		c.Fail(err)
 		return
 	}
+	if r.Fleeting && ns.Root == s.m.EmptyRoot().Ref {
+		s.fleeting[ns.Name] = true
+		c.Respond(nil)
+		return
+	}
 	if s.lasting {
 		req.Roots = map[string][]byte{ns.Name: rootRecord(ns)}
 	}
@@ -83,10 +88,12 @@ func (s *kvs) namespaceRemove(c *service.Call, r *rpc.KVSNamespaceRemove) {
 		return
 	}
 	found, err := s.m.RemoveNamespace(r.Namespace)
+	fleeting := s.fleeting[r.Namespace]
+	delete(s.fleeting, r.Namespace)
 	switch {
 	case err != nil:
 		c.Fail(err)
-	case !found || !s.lasting:
+	case !found || !s.lasting || fleeting:
 		c.Respond(nil)
 	default:
 		s.save(&rpc.ContentCommit{Wait: true, Roots: map[string][]byte{r.Namespace: nil}}, func(err error) {

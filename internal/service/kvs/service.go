@@ -71,6 +71,8 @@ type kvs struct {
 	lookups int                      // lookups that wait
 	feeds   map[string]*service.Streams[struct{}]
 	commits spread
+	// fleeting are the namespaces that are not kept, there being nothing in them.
+	fleeting map[string]bool
 
 	ready bool    // the namespaces are as they were saved
 	early []early // requests that came before that
@@ -87,7 +89,10 @@ func newKVS(h service.Host, args []string) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &kvs{h: h, opt: opt, calls: map[uint64]*service.Call{}, jobLogs: map[uint64][]jobid.ID{}, feeds: map[string]*service.Streams[struct{}]{}}
+	s := &kvs{
+		h: h, opt: opt, calls: map[uint64]*service.Call{}, jobLogs: map[uint64][]jobid.ID{},
+		feeds: map[string]*service.Streams[struct{}]{}, fleeting: map[string]bool{},
+	}
 	if s.period, err = checkpointPeriod(h.Config()); err != nil {
 		return nil, err
 	}

@@ -251,6 +251,42 @@ func TestRestart(t *testing.T) {
 	wantErrno(t, err, syscall.EOPNOTSUPP)
 }
 
+// A fleeting namespace is kept from the moment that something is put there, or
+// when the module goes and not the instance.
+func TestFleetingNamespaces(t *testing.T) {
+	path := filepath.Join(t.TempDir(), store.FileName)
+	i := start(t, options{path: path, lasting: true})
+	for _, name := range []string{"empty", "used", "gone"} {
+		req := create(name, 7)
+		req.Fleeting = true
+		if err := i.RPC("kvs.namespace-create", req, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i.mustPut("used", val("x", "y"))
+	if err := i.RPC("kvs.namespace-remove", rpc.KVSNamespaceRemove{Namespace: "gone"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	i.Remove("kvs")
+	i.Load(kvs.Leader())
+	if err := i.RPC("kvs.getroot", rpc.KVSGetroot{Namespace: "empty"}, nil); err != nil {
+		t.Errorf("after the module has been loaded again: %v", err)
+	}
+	req := create("crash", 7)
+	req.Fleeting = true
+	if err := i.RPC("kvs.namespace-create", req, nil); err != nil {
+		t.Fatal(err)
+	}
+	_ = i.st.Close()
+
+	i = start(t, options{path: path, lasting: true})
+	i.want("used", "x", "y")
+	for _, name := range []string{"crash", "gone"} {
+		_, err := get(i.Caller, name, "x")
+		wantErrno(t, err, syscall.EOPNOTSUPP)
+	}
+}
+
 func TestThrowAway(t *testing.T) {
 	i := start(t, options{})
 	i.mustPut(primary, val("a", "1"))
