@@ -189,6 +189,12 @@ type QueueList struct {
 	Queues []string `json:"queues"`
 }
 
+// JobsSync is job-manager.sync, which is answered when all that was decided
+// before it is durable. MayWait says that there is no hurry.
+type JobsSync struct {
+	MayWait bool `json:"may_wait,omitzero"`
+}
+
 // Pending answers job-manager.idle.
 type Pending struct {
 	Pending int `json:"pending"`
@@ -371,6 +377,9 @@ type JobStreamAppend struct {
 	Seq uint64 `json:"seq,omitzero"`
 	// Writer is the shell rank of a shell: each counts for itself.
 	Writer int `json:"writer,omitzero"`
+	// Last says that it is from a shell that has ended, which cannot wait until
+	// there is room.
+	Last bool `json:"last,omitzero"`
 }
 
 // JobGuest is job-info.guest: the execution service has made the job's guest

@@ -10,6 +10,8 @@ type Batch struct {
 	jobs bool // changes active jobs: see Store.Commit
 	// content is set when it brings objects, which may be refused.
 	content bool
+	// patient says that nobody waits for it.
+	patient bool
 }
 
 func (b *Batch) add(fn func(t *txn) error) { b.ops = append(b.ops, fn) }
@@ -18,6 +20,10 @@ func (b *Batch) addJob(fn func(t *txn) error) {
 	b.jobs = true
 	b.add(fn)
 }
+
+// MayWait says that nobody waits for the batch: it is written with the next one
+// that is waited for, or after [Patience].
+func (b *Batch) MayWait() { b.patient = true }
 
 // Empty reports whether nothing has been recorded.
 func (b *Batch) Empty() bool { return len(b.ops) == 0 }

@@ -50,7 +50,16 @@ type Options struct {
 	// CheckpointPages is how long the write-ahead log grows before its pages
 	// are copied into the file; 0 is DefaultCheckpointPages.
 	CheckpointPages int
+	// Patience, for tests, takes the place of [Patience]; 0 is that.
+	Patience time.Duration
 }
+
+// Patience is how long a batch that nobody waits for waits for company. A short
+// job's start is written with its end, and that with the next one's allocation.
+const Patience = 50 * time.Millisecond
+
+// patientMost bounds how many batches wait, and so what is written at once.
+const patientMost = 256
 
 // DefaultCheckpointPages is SQLite's own default: 4 MB.
 const DefaultCheckpointPages = 1000
@@ -75,6 +84,8 @@ type Store struct {
 	mu      sync.Mutex
 	wake    sync.Cond
 	queue   []commit
+	hurry   bool        // what is queued is to be written now
+	patient *time.Timer // sets hurry; nil where Wake is set
 	closing bool
 	sync    string // SQLite's synchronous as it is now
 	done    chan struct{}
@@ -129,6 +140,9 @@ func Open(path string, opt Options) (*Store, error) {
 	if opt.CheckpointPages == 0 {
 		opt.CheckpointPages = DefaultCheckpointPages
 	}
+	if opt.Patience == 0 {
+		opt.Patience = Patience
+	}
 	s := &Store{
 		path: path, opt: opt, read: make(chan *sqlite.Conn, readers),
 		done: make(chan struct{}), active: map[uint64]*activeJob{0: {}},
@@ -141,6 +155,7 @@ func Open(path string, opt Options) (*Store, error) {
 		return nil, err
 	}
 	if opt.Wake == nil {
+		s.patient = time.AfterFunc(s.opt.Patience, s.hasten)
 		go s.writer()
 	} else {
 		close(s.done)
@@ -312,9 +327,25 @@ func (s *Store) Commit(batch *Batch, done func(error)) {
 
 func (s *Store) enqueue(c commit) {
 	s.queue = append(s.queue, c)
-	s.wake.Signal()
-	if s.opt.Wake != nil {
+	switch {
+	case s.opt.Wake != nil:
 		s.opt.Wake()
+	case c.batch == nil || !c.batch.patient || len(s.queue) >= patientMost:
+		s.hurry = true
+		s.wake.Signal()
+	case len(s.queue) == 1:
+		s.patient.Reset(s.opt.Patience)
+	}
+}
+
+// hasten ends the patience of what is queued. A timer that comes late, for what
+// has been written meanwhile, hastens others, which does no harm.
+func (s *Store) hasten() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) > 0 {
+		s.hurry = true
+		s.wake.Signal()
 	}
 }
 
@@ -402,11 +433,12 @@ func (s *Store) writer() {
 	defer close(s.done)
 	for {
 		s.mu.Lock()
-		for len(s.queue) == 0 && !s.closing {
+		for !s.hurry && !s.closing {
 			s.wake.Wait()
 		}
 		group := s.queue
-		s.queue = nil
+		s.queue, s.hurry = nil, false
+		s.patient.Stop()
 		s.mu.Unlock()
 		if len(group) == 0 {
 			return

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -123,6 +124,56 @@ func TestJobLife(t *testing.T) {
 	wantErrno(t, err, syscall.ENOENT)
 	if tallies, _ := s.Tallies(); len(tallies) != 0 {
 		t.Errorf("tallies %v", tallies)
+	}
+}
+
+// Batches that nobody waits for are written with the next that is waited for, in
+// order and in one transaction, or when the store is closed.
+func TestPatientBatches(t *testing.T) {
+	var begun int
+	s := open(t, tempPath(t), Options{Patience: time.Hour, Hook: func(point string) error {
+		if point == "begin" {
+			begun++
+		}
+		return nil
+	}})
+	var done []string
+	patient := func(name string) {
+		var b Batch
+		b.SetMeta("last", []byte(name))
+		b.MayWait()
+		s.Commit(&b, func(err error) { done = append(done, fmt.Sprint(name, err)) })
+	}
+	patient("a")
+	patient("b")
+	must(t, s, func(b *Batch) { b.SetMeta("awaited", nil) })
+	patient("c")
+	meta, err := s.Meta()
+	if err != nil || string(meta["last"]) != "b" || begun != 1 {
+		t.Errorf("%q, %v after %d transactions", meta["last"], err, begun)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(done, " "); got != "a<nil> b<nil> c<nil>" || begun != 2 {
+		t.Errorf("%s after %d transactions", got, begun)
+	}
+}
+
+// A batch that nobody waits for is written all the same, and many are at once.
+func TestPatienceEnds(t *testing.T) {
+	for name, opt := range map[string]Options{"late": {Patience: 1}, "many": {Patience: time.Hour}} {
+		s := open(t, tempPath(t), opt)
+		done := make(chan error, patientMost)
+		for range map[string]int{"late": 1, "many": patientMost}[name] {
+			var b Batch
+			b.SetMeta("last", []byte(name))
+			b.MayWait()
+			s.Commit(&b, func(err error) { done <- err })
+		}
+		if err := <-done; err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -186,6 +186,7 @@ func (s *jobs) streamAppend(c *service.Call, req *rpc.JobStreamAppend) {
 		err = message.Errorf(syscall.EINVAL, "%q is not a stream", req.Stream)
 	case !strings.HasSuffix(req.Data, "\n"):
 		err = message.Errorf(syscall.EINVAL, "stream data must end with a newline")
+	case req.Last && c.Cred().IsOwner():
 	default:
 		err = s.store.ContentRoom() // the shell waits, and so do its tasks
 	}
@@ -217,8 +218,11 @@ func (s *jobs) streamAppend(c *service.Call, req *rpc.JobStreamAppend) {
 		path = "guest.exec.eventlog"
 		s.shellsReady(req.ID, r, data)
 	}
-	s.after(func() { s.watch.event(req.ID, path, data) })
-	s.reply(c, nil)
+	awaited := !c.Msg.Is(message.FlagNoResponse) || s.followed(req.ID, r)
+	s.behind(awaited, func() {
+		s.watch.event(req.ID, path, data)
+		c.Respond(nil)
+	})
 }
 
 // streamLimit bounds a stream of a job, in bytes, but for what is under way when

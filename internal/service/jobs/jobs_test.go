@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -72,10 +73,16 @@ func startWith(t testing.TB, dir string, config map[string]any) *instance {
 // startFaces is startWith with the job services in an order.
 func startFaces(t testing.TB, dir string, config map[string]any, faces []*service.Registration) *instance {
 	t.Helper()
+	return startOn(t, dir, store.Options{}, config, faces)
+}
+
+// startOn is startFaces with options of the store.
+func startOn(t testing.TB, dir string, opt store.Options, config map[string]any, faces []*service.Registration) *instance {
+	t.Helper()
 	attrs := broker.NewAttrs()
 	uri := "local://" + filepath.Join(t.TempDir(), "local")
 	attrs.Put("local-uri", uri)
-	st, err := store.Open(filepath.Join(dir, store.FileName), store.Options{})
+	st, err := store.Open(filepath.Join(dir, store.FileName), opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,6 +254,31 @@ func TestWait(t *testing.T) {
 	}
 	if err := in.rpc("job-manager.wait", rpc.JobWait{ID: rpc.JobIDAny}, nil); !errors.Is(err, syscall.ECHILD) {
 		t.Errorf("nothing to wait for: %v", err)
+	}
+}
+
+// What nobody waits for becomes durable with what somebody does: a job's end with
+// the answer to whoever asks for it then.
+func TestEndIsNotHurried(t *testing.T) {
+	in := startOn(t, t.TempDir(), store.Options{Patience: time.Hour}, nil, jobs.Leader())
+	defer in.stop()
+	for range 2 {
+		a := in.mustSubmit("a", "0.001s", 16, int(job.FlagWaitable))
+		b := in.mustSubmit("b", "0.001s", 16, int(job.FlagWaitable))
+		for busy := 1; busy > 0; {
+			var q rpc.AllocQuery
+			if err := in.rpc("job-manager.alloc-query", nil, &q); err != nil {
+				t.Fatal(err)
+			}
+			busy = q.QueueLength + q.AllocPending + q.Running
+		}
+		var w rpc.JobWaited
+		if err := in.rpc("job-manager.wait", rpc.JobWait{ID: a}, &w); err != nil || w.ID != a || !w.Success {
+			t.Errorf("wait: %+v, %v", w, err)
+		}
+		if err := in.rpc("job-manager.wait", rpc.JobWait{ID: rpc.JobIDAny}, &w); err != nil || w.ID != b {
+			t.Errorf("wait for any: %+v, %v", w, err)
+		}
 	}
 }
 

@@ -189,8 +189,11 @@ func (s *jobs) guestNamespace(c *service.Call, req *rpc.JobGuest) {
 		r.guest = req.Rootref
 		s.batch.SetField(uint64(req.ID), "guest", []byte(req.Rootref))
 	}
-	if r.namespace {
-		s.after(func() { s.guestReady(req.ID) })
-	}
-	s.reply(c, nil)
+	awaited := !c.Msg.Is(message.FlagNoResponse) || r.namespace && len(s.watch.byJob[req.ID]) > 0
+	s.behind(awaited, func() {
+		if r.namespace {
+			s.guestReady(req.ID)
+		}
+		c.Respond(nil)
+	})
 }

@@ -91,7 +91,9 @@ func (s *jobs) raise(c *service.Call, req *rpc.JobRaise) {
 }
 
 // sync answers when all that was decided before it is durable.
-func (s *jobs) sync(c *service.Call, _ *rpc.Empty) { s.reply(c, nil) }
+func (s *jobs) sync(c *service.Call, req *rpc.JobsSync) {
+	s.behind(!req.MayWait, func() { c.Respond(nil) })
+}
 
 // userUnknown stands for the jobs of all users.
 const userUnknown = message.UserUnknown

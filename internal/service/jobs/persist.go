@@ -175,7 +175,7 @@ func (s *jobs) finish(j *job.Job, r *record) {
 	s.batch.FinishJob(s.finishedRow(j, r.guest))
 	s.ending[j.ID] = j
 	s.history.add(j.UserID, j.ID)
-	s.after(func() {
+	s.behind(false, func() {
 		delete(s.ending, j.ID)
 		s.recent.add(j.ID)
 	})
@@ -203,6 +203,7 @@ func (s *jobs) finishedRow(j *job.Job, guest string) *store.FinishedJob {
 
 // finished returns a job that has ended. ENOENT when there is none.
 func (s *jobs) finished(id jobid.ID) (*job.Job, error) {
+	s.collect() // what has ended a moment ago is among the ending
 	if j := s.ending[id]; j != nil {
 		return j, nil
 	}
@@ -222,6 +223,7 @@ func (s *jobs) find(id jobid.ID) (*job.Job, error) {
 }
 
 func (s *jobs) isInactive(id jobid.ID) bool {
+	s.collect() // see finished
 	if s.ending[id] != nil || s.recent.set[id] {
 		return true
 	}

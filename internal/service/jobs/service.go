@@ -56,6 +56,7 @@ type jobs struct {
 
 	batch    *store.Batch
 	acts     []func() // to be done when the batch is durable
+	awaited  bool     // by somebody
 	inflight int      // commits under way
 
 	records map[jobid.ID]*record
@@ -216,9 +217,14 @@ func (s *jobs) now() float64 {
 
 // after puts an act behind what has been decided so far: it is done when that
 // is durable.
-func (s *jobs) after(fn func()) {
+func (s *jobs) after(fn func()) { s.behind(true, fn) }
+
+// behind is after, for an act that somebody may be waiting for, or nobody: then
+// what has been decided becomes durable with what is decided next.
+func (s *jobs) behind(awaited bool, fn func()) {
 	s.collect()
 	s.acts = append(s.acts, fn)
+	s.awaited = s.awaited || awaited
 }
 
 // collect turns what the machine has decided into what is to be stored and
@@ -240,7 +246,10 @@ func (s *jobs) EndBatch() {
 			return
 		}
 		acts, batch := s.acts, s.batch
-		s.acts, s.batch = nil, &store.Batch{}
+		if !s.awaited {
+			batch.MayWait()
+		}
+		s.acts, s.batch, s.awaited = nil, &store.Batch{}, false
 		if !batch.Empty() || s.inflight > 0 {
 			s.commit(batch, acts)
 			return
@@ -323,13 +332,19 @@ func (s *jobs) recordEvent(e job.Logged) {
 	queue := j.Facts().Queue
 	s.stats.moved(&r.counted, j, queue)
 	s.statsMoved()
-	s.after(func() {
+	s.behind(s.followed(j.ID, r) || e.Entry.Name == "exception", func() {
 		s.journal.event(j, e.Entry)
 		s.watch.event(j.ID, "eventlog", e.Line)
 		s.updated(j, e.Entry)
 		s.announce(j, e)
 		s.reached(j)
 	})
+}
+
+// followed tells whether somebody waits for what happens to a job.
+func (s *jobs) followed(id jobid.ID, r *record) bool {
+	return r.waiting != nil || s.zombies[id] != nil && len(s.waiters) > 0 || len(s.watch.byJob[id]) > 0 ||
+		len(s.pending[id]) > 0 || s.journal.streams.Len()+s.updates.Len() > 0
 }
 
 // announce publishes what others listen for.
@@ -349,7 +364,8 @@ func (s *jobs) retire(j *job.Job) {
 	r := s.records[j.ID]
 	delete(s.records, j.ID)
 	s.finish(j, r)
-	s.after(func() {
+	drained := len(s.drain) > 0 && s.m.Len() == 0 || len(s.idle) > 0
+	s.behind(drained || s.followed(j.ID, r), func() {
 		s.watchersEnded(j.ID)
 		s.endWait(j, r)
 		s.checkDrained()

@@ -42,6 +42,8 @@ func (s *jobs) wait(c *service.Call, req *rpc.JobWait) {
 		c.Fail(message.Errorf(syscall.ECHILD, "job is already being waited on"))
 	case r != nil:
 		r.waiting = c
+	case s.ending[req.ID] != nil:
+		s.after(func() { s.wait(c, req) })
 	default:
 		c.Fail(message.Errorf(syscall.ECHILD, "job is not waitable"))
 	}
@@ -49,12 +51,13 @@ func (s *jobs) wait(c *service.Call, req *rpc.JobWait) {
 
 func (s *jobs) waitAny(c *service.Call) {
 	var oldest jobid.ID
-	active := 0
+	active, ending := 0, false
 	for id, z := range s.zombies {
 		if !z.ended {
 			if r := s.records[id]; r != nil && r.waiting == nil {
 				active++
 			}
+			ending = ending || s.ending[id] != nil
 		} else if oldest == 0 || id < oldest {
 			oldest = id
 		}
@@ -62,6 +65,8 @@ func (s *jobs) waitAny(c *service.Call) {
 	switch {
 	case oldest != 0:
 		s.reap(c, oldest, s.zombies[oldest])
+	case ending:
+		s.after(func() { s.waitAny(c) })
 	case active <= len(s.waiters):
 		c.Fail(message.Errorf(syscall.ECHILD, "there are no more waitable jobs"))
 	default:
