@@ -29,7 +29,8 @@ type AgentLaunch struct {
 }
 
 // AgentEvent answers job-agent.launch: type is started (with pid), log (what
-// the shell itself printed) or exited (with the wait status), which is the last.
+// the shell itself printed) or exited (with the wait status and what is still to
+// be added to the job's streams), which is the last.
 // Found says that the shell was there before it was asked for.
 type AgentEvent struct {
 	Type   string `json:"type"`
@@ -38,6 +39,8 @@ type AgentEvent struct {
 	Status int    `json:"status,omitzero"`
 	Stream string `json:"stream,omitzero"`
 	Data   string `json:"data,omitzero"`
+
+	Rest []ShellRest `json:"rest,omitempty"`
 }
 
 // AgentForget is job-agent.forget: how the job's shell ended is recorded, the
@@ -62,6 +65,8 @@ type AgentNext struct {
 	Attempt int      `json:"attempt"`
 	Pid     int      `json:"pid"`
 	Status  int      `json:"status"`
+
+	Rest []ShellRest `json:"rest,omitempty"`
 }
 
 // AgentJob is a job for a shell: Info is the path of its [ShellInfo].

@@ -59,6 +59,16 @@ type ShellExit struct {
 	Attempt int      `json:"attempt,omitzero"`
 	Pid     int      `json:"pid"`
 	Status  int      `json:"status"`
+	// Rest is what it has not added to the job's streams.
+	Rest []ShellRest `json:"rest,omitempty"`
+}
+
+// ShellRest is what a shell that has ended leaves to be added to one of its
+// job's streams: see [JobStreamAppend].
+type ShellRest struct {
+	Stream string `json:"stream"`
+	Data   string `json:"data"`
+	Seq    uint64 `json:"seq,omitzero"`
 }
 
 // ShellBarrier is job-exec.shell-barrier: it is answered when all shells of

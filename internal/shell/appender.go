@@ -40,7 +40,9 @@ type appender struct {
 	timer *timer
 
 	pending []byte
+	patient int // how much of pending, from its beginning, waits for more
 	sending []byte
+	left    []byte   // for the shell's last word, see leave
 	waiting []func() // to be called when there is room
 	dead    bool
 }
@@ -68,10 +70,39 @@ func (a *appender) add(name string, context any) {
 	if a.pending == nil && a.sending == nil {
 		a.link.hold(a.hold)
 	}
+	if a.left != nil { // it was not the last
+		a.pending, a.left = a.left, nil
+	}
 	a.pending = e.Append(a.pending)
 	if a.sending == nil && len(a.pending) >= appendBatch {
 		a.flush()
 	}
+}
+
+// addPatient is add for an event that tells little without those that follow.
+func (a *appender) addPatient(name string, context any) {
+	alone := a.patient == len(a.pending)
+	if a.add(name, context); alone {
+		a.patient = len(a.pending)
+	}
+}
+
+// leave has what is pending go with the word of the shell's end, instead of on
+// its own: nobody waits for it then.
+func (a *appender) leave() {
+	if a.pending != nil {
+		a.left, a.pending = a.pending, nil
+		a.link.release(a.hold)
+	}
+}
+
+// rest is what is left.
+func (a *appender) rest() rpc.ShellRest {
+	r := rpc.ShellRest{Stream: a.stream, Data: string(a.left)}
+	if a.link.reconnect {
+		r.Seq = a.seq + 1
+	}
+	return r
 }
 
 // flush sends what is pending, unless a request is under way or it may wait.
@@ -87,7 +118,7 @@ func (a *appender) flush() {
 			n = bytes.IndexByte(a.pending, '\n') + 1
 		}
 	}
-	a.sending = a.pending[:n:n]
+	a.sending, a.patient = a.pending[:n:n], 0
 	if a.pending = a.pending[n:]; len(a.pending) == 0 {
 		a.pending = nil
 	}
@@ -99,14 +130,18 @@ func (a *appender) flush() {
 
 // putOff reports whether what is pending waits for more.
 func (a *appender) putOff() bool {
-	if a.batch == 0 || a.now || len(a.pending) >= appendBatch || a.link.parting {
+	wait := a.batch
+	if a.patient == len(a.pending) {
+		wait = max(wait, eventBatch)
+	}
+	if wait == 0 || a.now || len(a.pending) >= appendBatch || a.link.parting {
 		a.now = false
 		a.timer.stop()
 		a.timer = nil
 		return false
 	}
 	if a.timer == nil {
-		a.timer = a.link.after(a.batch, func() { a.now = true })
+		a.timer = a.link.after(wait, func() { a.now = true })
 	}
 	return true
 }

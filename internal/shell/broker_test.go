@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 		if err != nil {
 			panic(err)
 		}
+		if os.Getenv("SHELL_TEST_PATIENT") != "" {
+			eventBatch = time.Hour
+		}
 		os.Exit(Run(Options{ID: id, InfoPath: os.Getenv(rpc.ShellInfoEnv), Stderr: os.Stderr, Reconnect: os.Getenv("SHELL_TEST_RECONNECT") != ""}))
 	}
 	os.Exit(m.Run())
@@ -66,6 +69,7 @@ type brokers struct {
 	seen     map[string]int    // requests by method
 	greeting *message.Message  // sent to who offers a service, before that is answered
 	offered  func()            // answers it
+	asked    *message.Message  // the last request for another job
 	client   *peer
 }
 
@@ -253,6 +257,9 @@ func (b *brokers) answer(p *peer, m *message.Message) (any, error) {
 		return struct{}{}, nil
 	case "job-exec.shell-barrier":
 		return b.barrier(m)
+	case "job-agent.next":
+		b.asked = m
+		return nil, syscall.ENOENT
 	case "kvs.lookup":
 		var req rpc.KVSLookup
 		_ = m.Decode(&req)

@@ -43,8 +43,8 @@ func (e *events) emit(name string, context any) {
 }
 
 // eventBatch is how long an event waits for the next: in a short job all go
-// together.
-const eventBatch = 5 * time.Millisecond
+// together. A variable for tests.
+var eventBatch = 20 * time.Millisecond
 
 func (e *events) shellInit() {
 	if len(e.extra) == 0 {

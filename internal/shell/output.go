@@ -94,7 +94,7 @@ func (o *output) writeHeader() {
 	}
 	o.header = true
 	n := o.s.plan.ntasks
-	o.stream().add("header", outputHeader{Version: 1, Encoding: streams[string]{"UTF-8", "UTF-8"}, Count: streams[int]{n, n}})
+	o.stream().addPatient("header", outputHeader{Version: 1, Encoding: streams[string]{"UTF-8", "UTF-8"}, Count: streams[int]{n, n}})
 }
 
 func (o *output) init() error {
@@ -226,7 +226,10 @@ func (o *output) ended(t *task, c *streamConf) {
 
 // keep adds to the output stream what the limit allows.
 func (o *output) keep(io *rpc.IO, n int) {
-	if o.sums.allows(io.Stream, n) || io.EOF {
+	switch {
+	case io.EOF && n == 0:
+		o.stream().addPatient("data", io)
+	case io.EOF, o.sums.allows(io.Stream, n):
 		o.stream().add("data", io)
 	}
 }

@@ -78,7 +78,7 @@ func (p *seat) run(o Options, mayStay bool) (rc int, next *rpc.AgentJob) {
 	}
 	got := &rpc.AgentJob{}
 	err := p.client.RPC(context.Background(), "job-agent.next", flux.NodeAny, rpc.AgentNext{
-		ID: s.job.ID, Attempt: s.job.Attempt, Pid: os.Getpid(), Status: rc << 8,
+		ID: s.job.ID, Attempt: s.job.Attempt, Pid: os.Getpid(), Status: rc << 8, Rest: s.rest(),
 	}, got)
 	if err != nil {
 		return rc, nil // there is no job, or no broker any more

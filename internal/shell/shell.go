@@ -5,8 +5,10 @@ package shell
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -85,7 +87,7 @@ func (s *Shell) run(o Options) (rc int) {
 	}
 	s.must(s.initialize())
 	s.must(s.startTasks())
-	s.loop.run(func() bool { return s.held == 0 || s.dead })
+	s.loop.run(func() bool { return s.held == 0 || s.dead || s.leaveRest() })
 	return s.exitCode()
 }
 
@@ -335,6 +337,46 @@ func (s *Shell) brokerBack() {
 	all(s, reconnecter.reconnected)
 }
 
+// leaveRest ends the wait for a short job's streams: when nothing holds the shell
+// but what it has not yet begun to add to them, that goes with the word of its
+// end. It is in the exit record, too, and so not lost with the leader.
+func (s *Shell) leaveRest() bool {
+	if !s.link.parting || !s.job.Next || s.job.dir == "" || s.dying || s.raised || s.plan.size() != 1 {
+		return false
+	}
+	waiting, size := 0, 0
+	for _, a := range s.link.streams {
+		if a.sending != nil || a.dead {
+			return false
+		}
+		if a.pending != nil {
+			waiting++
+			size += len(a.pending)
+		}
+	}
+	if s.held != waiting || size > restSize {
+		return false
+	}
+	for _, a := range s.link.streams {
+		a.leave()
+	}
+	return true
+}
+
+// restSize bounds what goes with the word of a shell's end, in bytes.
+const restSize = 1 << 10
+
+// rest is what has been left to go with it, the output first.
+func (s *Shell) rest() []rpc.ShellRest {
+	var list []rpc.ShellRest
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(s.link.streams))) {
+		if a := s.link.streams[name]; a.left != nil {
+			list = append(list, a.rest())
+		}
+	}
+	return list
+}
+
 // leaveRecord writes the exit record for an execution service that is not our
 // parent. There may be one of another job in its place. It is written at once
 // and is always as long, so it is there or not, never in part.
@@ -342,7 +384,7 @@ func (s *Shell) leaveRecord(rc int) {
 	if s.job.dir == "" {
 		return
 	}
-	b, err := message.Marshal(rpc.ShellExit{ID: s.job.ID, Attempt: s.job.Attempt, Pid: os.Getpid(), Status: rc << 8})
+	b, err := message.Marshal(rpc.ShellExit{ID: s.job.ID, Attempt: s.job.Attempt, Pid: os.Getpid(), Status: rc << 8, Rest: s.rest()})
 	if err != nil {
 		return
 	}
@@ -356,8 +398,9 @@ func (s *Shell) leaveRecord(rc int) {
 	}
 }
 
-// recordSize is the size of an exit record, more than its numbers take.
-const recordSize = 128
+// recordSize is the size of an exit record, more than its numbers take, and the
+// rest with each byte as long as JSON can make it.
+const recordSize = 128 + 6*restSize + 512
 
 // idText is the job id as people see it: in plain characters where the job, or
 // the shell's locale, has no others.

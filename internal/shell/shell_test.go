@@ -92,6 +92,35 @@ func TestExitRecord(t *testing.T) {
 	}
 }
 
+// A short job's last words go with that of its shell's end, when it may take
+// another job: nobody has to acknowledge them first.
+func TestRestGoesWithTheEnd(t *testing.T) {
+	t.Setenv("SHELL_TEST_PATIENT", "1")
+	b := newBrokers(t, 1)
+	b.deaf = true
+	r := b.run(testJob{command: []string{"true"}, info: func(i *rpc.ShellInfo) { i.Next = true }})
+	expect(t, "exit", r.wait(), []int{0})
+	raw, err := os.ReadFile(filepath.Join(filepath.Dir(r.infos[0]), rpc.ShellExitFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var record rpc.ShellExit
+	if err := message.Unmarshal(raw, &record); err != nil {
+		t.Fatal(err)
+	}
+	var told rpc.AgentNext
+	if err := b.asked.Decode(&told); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, "told", told.Rest, record.Rest)
+	for _, rest := range record.Rest {
+		b.streams[rest.Stream] += rest.Data
+	}
+	expect(t, "events", b.names("exec"), "shell.init shell.start shell.task-exit")
+	expect(t, "output", b.names("output"), "header data data")
+	expect(t, "input", b.names("input"), "header")
+}
+
 // Several tasks on several nodes: each writes its rank, the leader gathers.
 func TestManyShells(t *testing.T) {
 	b := newBrokers(t, 3)

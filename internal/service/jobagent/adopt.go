@@ -40,7 +40,7 @@ func (a *agent) adopt() {
 		s := &shell{id: f.Info.ID, attempt: f.Info.Attempt, dir: f.Dir, logDir: f.Dir, pid: f.Pid, r: f.Info.R}
 		a.shells[s.id] = s
 		if !f.Alive {
-			a.exited(s, f.Status)
+			a.exited(s, f.Status, a.node.Rest(s.dir))
 			a.h.Log().Info("a job's shell ended while the broker was away", "jobid", s.id.F58(), "status", s.status)
 			continue
 		}
@@ -51,21 +51,22 @@ func (a *agent) adopt() {
 
 // exitStatus is a shell's exit record, or that it is lost.
 func exitStatus(dir string) int {
-	if status, ok := exitRecord(dir); ok {
-		return status
+	if record := exitRecord(dir); record != nil {
+		return record.Status
 	}
 	return lostStatus
 }
 
-// exitRecord reads a shell's exit record, false when there is none of the job
-// that the directory is of now.
-func exitRecord(dir string) (status int, ok bool) {
+// exitRecord reads a shell's exit record, nil when there is none of the job that
+// the directory is of now.
+func exitRecord(dir string) *rpc.ShellExit {
 	var x rpc.ShellExit
 	var info rpc.ShellInfo
-	if readJSON(filepath.Join(dir, rpc.ShellExitFile), &x) != nil || readJSON(filepath.Join(dir, infoFile), &info) != nil {
-		return 0, false
+	if readJSON(filepath.Join(dir, rpc.ShellExitFile), &x) != nil || readJSON(filepath.Join(dir, infoFile), &info) != nil ||
+		x.ID != info.ID || x.Attempt != info.Attempt {
+		return nil
 	}
-	return x.Status, x.ID == info.ID && x.Attempt == info.Attempt
+	return &x
 }
 
 func readJSON(path string, dst any) error {

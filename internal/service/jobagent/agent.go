@@ -85,6 +85,7 @@ type shell struct {
 	// has recorded that.
 	over   bool
 	status int
+	rest   []rpc.ShellRest
 }
 
 // StopAsync implements service.AsyncStopper. Shells that have a job go on.
@@ -107,7 +108,7 @@ func (a *agent) launch(c *service.Call, req *rpc.AgentLaunch) {
 		s.call = c
 		c.Respond(rpc.AgentEvent{Type: "started", Pid: s.pid, Found: true})
 		if s.over {
-			a.exited(s, s.status)
+			a.exited(s, s.status, s.rest)
 		}
 		return
 	}
@@ -233,9 +234,9 @@ var private = map[string]bool{
 const keepOver = time.Hour
 
 // exited tells how a shell ended, and keeps it until the leader has recorded it.
-func (a *agent) exited(s *shell, status int) {
+func (a *agent) exited(s *shell, status int, rest []rpc.ShellRest) {
 	if !s.over {
-		s.over, s.status = true, status
+		s.over, s.status, s.rest = true, status, rest
 		a.h.After(keepOver, func() { a.drop(s) })
 	}
 	if s.call == nil {
@@ -245,7 +246,7 @@ func (a *agent) exited(s *shell, status int) {
 	if log := a.node.Log(s.logDir); log != "" {
 		s.call.Respond(rpc.AgentEvent{Type: "log", Stream: "stderr", Data: log})
 	}
-	s.call.Respond(rpc.AgentEvent{Type: "exited", Status: status})
+	s.call.Respond(rpc.AgentEvent{Type: "exited", Status: status, Rest: rest})
 	s.call.End()
 	s.call = nil
 }

@@ -61,7 +61,7 @@ func (a *agent) watch(s *shell, program string) {
 		if p.taken {
 			status = a.node.(Hander).Ended(p.runs.dir, status)
 		}
-		a.exited(p.runs, status)
+		a.exited(p.runs, status, a.node.Rest(p.runs.dir))
 	})
 }
 
@@ -75,7 +75,7 @@ func (a *agent) next(c *service.Call, req *rpc.AgentNext) {
 	quiet := a.node.Log(p.runs.logDir) == ""
 	s := p.runs
 	p.runs = nil
-	a.exited(s, req.Status)
+	a.exited(s, req.Status, req.Rest)
 	if a.dismissed != nil || !quiet || p.program == "" || len(a.idle) >= min(maxIdle, max(2, len(a.cores))) {
 		c.Fail(errNoJob)
 		return

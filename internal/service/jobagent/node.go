@@ -38,6 +38,9 @@ type Node interface {
 	Watch(dir string, pid int, ended func(status int))
 	// Kill signals a process, or with a negative pid a process group.
 	Kill(pid int, sig syscall.Signal) error
+	// Rest is what the shell of the job in dir has left to be added to the job's
+	// streams, having ended.
+	Rest(dir string) []rpc.ShellRest
 	// Log is the end of what a shell printed itself that was started in dir.
 	Log(dir string) string
 	// Remove removes a job's directory. It blocks, off the loop.
@@ -150,13 +153,20 @@ func (n *system) Hand(dir string, info *rpc.ShellInfo) error {
 }
 
 func (n *system) Ended(dir string, status int) int {
-	if record, ok := exitRecord(dir); ok {
-		return record
+	if record := exitRecord(dir); record != nil {
+		return record.Status
 	}
 	if syscall.WaitStatus(status).Exited() {
 		return lostStatus
 	}
 	return status
+}
+
+func (n *system) Rest(dir string) []rpc.ShellRest {
+	if record := exitRecord(dir); record != nil {
+		return record.Rest
+	}
+	return nil
 }
 
 func (n *system) Watch(dir string, pid int, ended func(status int)) {
@@ -240,8 +250,8 @@ func (n *system) find(dir, id string) Found {
 		return f
 	}
 	// A shell that has left its record may be waiting for another job.
-	if status, ok := exitRecord(dir); ok {
-		f.Status = status
+	if record := exitRecord(dir); record != nil {
+		f.Status = record.Status
 		return f
 	}
 	pid, started, ok := readNote(dir)

@@ -44,9 +44,10 @@ func (n *haunted) Kill(pid int, sig syscall.Signal) error {
 	return nil
 }
 
-func (n *haunted) Log(string) string { return "" }
-func (n *haunted) Remove(string)     {}
-func (n *haunted) Close()            {}
+func (n *haunted) Log(string) string           { return "" }
+func (n *haunted) Rest(string) []rpc.ShellRest { return nil }
+func (n *haunted) Remove(string)               {}
+func (n *haunted) Close()                      {}
 
 func cores(ids string) []byte {
 	return []byte(`{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"` + ids + `"}}],` +

@@ -27,6 +27,7 @@ func (p *paper) Remembers(_, _ string) bool          { return p.remembers }
 func (p *paper) Remember(_, _ string) error          { p.remembers = true; return nil }
 func (p *paper) Watch(string, int, func(status int)) {}
 func (p *paper) Kill(int, syscall.Signal) error      { return nil }
+func (p *paper) Rest(string) []rpc.ShellRest         { return nil }
 func (p *paper) Log(string) string                   { return "" }
 func (p *paper) Remove(string)                       {}
 func (p *paper) Close()                              {}

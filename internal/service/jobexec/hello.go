@@ -37,5 +37,5 @@ func (e *exec) agentHello(c *service.Call, req *rpc.AgentHello) {
 		j := e.jobs[s.ID]
 		e.shellGone(j, j.shells[req.Rank], ": it was restarted while the job was being started")
 	}
-	e.recorded(func() { c.Respond(&welcome) })
+	e.recorded(false, func() { c.Respond(&welcome) })
 }

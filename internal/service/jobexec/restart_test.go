@@ -21,9 +21,10 @@ import (
 type around struct {
 	leader *host.Broker
 	killed chan rpc.AgentKill
-	over   bool // the shell on rank 1 has ended
-	mute   bool // launches are not answered
-	slow   bool // the job manager does not come to answer
+	rest   chan rpc.JobStreamAppend // what shells that have ended left
+	over   bool                     // the shell on rank 1 has ended
+	mute   bool                     // launches are not answered
+	slow   bool                     // the job manager does not come to answer
 }
 
 const (
@@ -36,7 +37,7 @@ func newAround(t *testing.T) *around { return newAroundSlow(t, false) }
 
 func newAroundSlow(t *testing.T, slow bool) *around {
 	lasting := map[string]string{"statedir": t.TempDir(), "statedir-cleanup": "0", "broker.boot-method": "config"}
-	a := &around{slow: slow, killed: make(chan rpc.AgentKill, 10)}
+	a := &around{slow: slow, killed: make(chan rpc.AgentKill, 10), rest: make(chan rpc.JobStreamAppend, 10)}
 	a.leader = host.Start(t, host.Options{Rank: 0, Size: 2, Attrs: lasting})
 	follower := host.Start(t, host.Options{Rank: 1, Size: 2})
 	host.Link(a.leader.Broker, follower.Broker)
@@ -56,6 +57,9 @@ func newAroundSlow(t *testing.T, slow bool) *around {
 		service.Unary("job-manager.exec-hello", service.Owner, (*around).hello),
 		service.Deferred("job-manager.sync", service.Owner, (*around).sync),
 	}})
+	a.leader.Load(&service.Registration{Name: "job-info", New: itself, Methods: []service.Method{
+		service.Deferred("job-info.stream-append", service.Owner, (*around).append),
+	}})
 	a.leader.Load(Registration())
 	return a
 }
@@ -67,6 +71,12 @@ func (a *around) sync(c *service.Call, _ *rpc.Empty) {
 	}
 }
 
+func (a *around) append(_ *service.Call, req *rpc.JobStreamAppend) {
+	if req.Last {
+		a.rest <- *req
+	}
+}
+
 func (a *around) forget(*service.Call, *rpc.AgentForget) (any, error) { return nil, nil }
 
 func (a *around) launch(c *service.Call, req *rpc.AgentLaunch) {
@@ -75,7 +85,7 @@ func (a *around) launch(c *service.Call, req *rpc.AgentLaunch) {
 	}
 	c.Respond(rpc.AgentEvent{Type: "started", Pid: 1, Found: true})
 	if a.over && c.Msg.NodeID == 1 {
-		c.Respond(rpc.AgentEvent{Type: "exited"})
+		c.Respond(rpc.AgentEvent{Type: "exited", Rest: []rpc.ShellRest{{Stream: "output", Data: "{}\n", Seq: 3}}})
 		c.End()
 	}
 }
@@ -175,5 +185,17 @@ func TestBarrierTooEarly(t *testing.T) {
 	a := newAroundSlow(t, true)
 	if err := a.enter(0, 1).Next().Err(); message.Errno(err) != syscall.EAGAIN {
 		t.Errorf("before the job is known: %v", err)
+	}
+}
+
+// What a shell that has ended left to be added to a stream is added, under the
+// shell's own number: an earlier service may have had it added already.
+func TestRestIsAdded(t *testing.T) {
+	a := newAround(t)
+	a.over = true
+	a.start(t, false)
+	want := rpc.JobStreamAppend{ID: oldJob, Attempt: 1, Stream: "output", Data: "{}\n", Seq: 3, Writer: 1, Last: true}
+	if got := <-a.rest; got != want {
+		t.Errorf("%+v", got)
 	}
 }

@@ -132,7 +132,7 @@ func (e *exec) Start() {
 			return
 		}
 		e.h.SetRunning()
-		e.recorded(func() {
+		e.recorded(false, func() {
 			e.whole = true
 			for _, fn := range e.early {
 				fn()
@@ -143,9 +143,12 @@ func (e *exec) Start() {
 }
 
 // recorded calls fn when all that the job manager was told before is durable,
-// and all that it had to say before was heard: it answers in that order.
-func (e *exec) recorded(fn func()) {
-	e.h.Request(service.Request{Topic: "job-manager.sync", NodeID: message.NodeAny}, func(m *message.Message) {
+// and all that it had to say before was heard: it answers in that order. Where
+// there is no hurry, it need not hasten that.
+func (e *exec) recorded(mayWait bool, fn func()) {
+	e.h.Request(service.Request{
+		Topic: "job-manager.sync", NodeID: message.NodeAny, Payload: rpc.JobsSync{MayWait: mayWait},
+	}, func(m *message.Message) {
 		if m.Err() == nil {
 			fn()
 		}
@@ -280,7 +283,21 @@ func (e *exec) agentEvent(j *job, sh *shell, m *message.Message) {
 			"component": "flux-shell", "stream": ev.Stream, "rank": fmt.Sprint(sh.rank), "data": ev.Data,
 		})
 	case "exited":
+		e.addRest(j, sh, ev.Rest)
 		e.shellExited(j, sh, ev.Status)
+	}
+}
+
+// addRest adds to the job's streams what a shell has left to be added. What is
+// told again, because the leader has restarted since, is known by its number.
+func (e *exec) addRest(j *job, sh *shell, rest []rpc.ShellRest) {
+	for _, r := range rest {
+		e.h.Request(service.Request{
+			Topic: "job-info.stream-append", NodeID: message.NodeAny,
+			Payload: &rpc.JobStreamAppend{
+				ID: j.id, Attempt: j.attempt, Stream: r.Stream, Data: r.Data, Seq: r.Seq, Writer: sh.shellRank, Last: true,
+			},
+		}, nil)
 	}
 }
 
@@ -438,7 +455,7 @@ func (e *exec) forget(j *job) {
 	if len(j.ranks) == 0 {
 		return
 	}
-	e.recorded(func() {
+	e.recorded(true, func() {
 		for _, rank := range j.ranks {
 			e.h.Request(service.Request{
 				Topic: "job-agent.forget", NodeID: rank, Payload: rpc.AgentForget{ID: j.id, Attempt: j.attempt},

@@ -140,6 +140,14 @@ func (a *agentNode) Kill(pid int, sig syscall.Signal) error {
 	return nil
 }
 
+// Rest implements jobagent.Node.
+func (a *agentNode) Rest(dir string) []rpc.ShellRest {
+	if x := a.p.dirs[dir]; x != nil && x.recorded {
+		return x.rest
+	}
+	return nil
+}
+
 // Log implements jobagent.Node.
 func (*agentNode) Log(string) string { return "" }
 

@@ -31,6 +31,17 @@ func (x *shell) line(rank uint32, n int) string {
 	return fmt.Sprintf(`{"timestamp":1.0,"name":"data","context":{"stream":"stdout","rank":"%d","data":"line %d\n"}}`, rank, n)
 }
 
+// shellRank is the shell's place among the job's nodes.
+func (x *shell) shellRank(rank uint32) int {
+	i := 0
+	for r := range x.r.Ranks().All() {
+		if r < rank {
+			i++
+		}
+	}
+	return i
+}
+
 // speak says the next line, or tells that all is said.
 func (p *processes) speak(m *mouth) {
 	switch {
@@ -43,10 +54,14 @@ func (p *processes) speak(m *mouth) {
 		p.speakLater(m)
 		return
 	}
+	if p.leave(m) {
+		m.done()
+		return
+	}
 	m.busy = true
 	req := &rpc.JobStreamAppend{
 		ID: m.x.info.ID, Attempt: m.x.info.Attempt, Stream: "output", Data: m.x.line(p.n.rank, m.said+1) + "\n",
-		Seq: uint64(m.said + 1), Writer: int(p.n.rank),
+		Seq: uint64(m.said + 1), Writer: m.x.shellRank(p.n.rank),
 	}
 	call := p.link(m.x).request("job-info.stream-append", req, 0, func(r *message.Message) {
 		m.busy = false
@@ -68,6 +83,15 @@ func (p *processes) speak(m *mouth) {
 		m.busy = false
 		p.speakLater(m)
 	}
+}
+
+// leave has a shell's last line go with the word of its end, now and then.
+func (p *processes) leave(m *mouth) bool {
+	if m.said+1 != m.lines || !m.x.info.Next || m.x.r.Ranks().Len() > 1 || p.a.chance(0.5) {
+		return false
+	}
+	m.x.rest = []rpc.ShellRest{{Stream: "output", Data: m.x.line(p.n.rank, m.lines) + "\n", Seq: uint64(m.lines)}}
+	return true
 }
 
 func (p *processes) speakLater(m *mouth) {

@@ -64,6 +64,7 @@ type shell struct {
 	alive    bool
 	recorded bool // it has left a record of its end, which is
 	status   int
+	rest     []rpc.ShellRest // which its record has, too
 
 	client  *client // its connection to the broker
 	asking  bool    // it has entered a barrier
@@ -252,7 +253,7 @@ func (p *processes) exit(x *shell, status int) {
 		return
 	}
 	q.client = b.newClient()
-	req := rpc.AgentNext{ID: x.info.ID, Attempt: x.info.Attempt, Pid: q.pid, Status: status}
+	req := rpc.AgentNext{ID: x.info.ID, Attempt: x.info.Attempt, Pid: q.pid, Status: status, Rest: x.rest}
 	call := q.client.request("job-agent.next", req, 0, func(m *message.Message) {
 		q.client.close()
 		if !q.alive {
