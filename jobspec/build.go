@@ -24,6 +24,10 @@ type Layout struct {
 	TasksPerNode int64 // --tasks-per-node
 	TasksPerCore int64 // --tasks-per-core
 	GPUsPerNode  int64 // --gpus-per-node; needs Nodes
+
+	// Resources are all there is to say, if not nil: no count above applies,
+	// and there is a task in each slot of the first kind.
+	Resources []Resource
 }
 
 // perResource reports whether the layout counts by resources.
@@ -46,18 +50,15 @@ func fromLayout(command []string, l Layout) (*Jobspec, error) {
 			return nil, errorf("", "count %d exceeds the maximum of %d", n, MaxCount)
 		}
 	}
-	build := perTask
-	if l.perResource() {
-		build = byResource
-	}
-	top, count, err := build(l)
+	resources, task, err := l.build()
 	if err != nil {
 		return nil, err
 	}
+	task.Command = command
 	j := &Jobspec{
 		version:   1,
-		resources: []Resource{top},
-		tasks:     []Task{{Command: command, Slot: slotLabel, Count: count}},
+		resources: resources,
+		tasks:     []Task{task},
 	}
 	j.rawResources = appendResources(nil, j.resources)
 	j.rawTasks = append(j.tasks[0].append([]byte{'['}), ']')
@@ -65,6 +66,36 @@ func fromLayout(command []string, l Layout) (*Jobspec, error) {
 		return nil, err
 	}
 	return j, j.setPerResource(l)
+}
+
+// build makes the resources, and the task without its command.
+func (l Layout) build() ([]Resource, Task, error) {
+	if l.Resources != nil {
+		label, ok := firstSlot(l.Resources)
+		if !ok {
+			return nil, Task{}, errorf("resources", "no slot for tasks to run in")
+		}
+		return l.Resources, Task{Slot: label, Count: TaskCount{PerSlot: 1}}, nil
+	}
+	build := perTask
+	if l.perResource() {
+		build = byResource
+	}
+	top, count, err := build(l)
+	return []Resource{top}, Task{Slot: slotLabel, Count: count}, err
+}
+
+// firstSlot is the label of the first slot of a graph.
+func firstSlot(list []Resource) (label string, ok bool) {
+	for _, r := range list {
+		if r.Type == "slot" {
+			return r.Label, true
+		}
+		if label, ok = firstSlot(r.With); ok {
+			return label, true
+		}
+	}
+	return "", false
 }
 
 // setPerResource tells the shell to count tasks by resource, for which

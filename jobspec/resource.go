@@ -5,6 +5,7 @@ package jobspec
 import (
 	"fmt"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -22,6 +23,24 @@ type Resource struct {
 
 // IsExclusive reports whether the vertex says exclusive: true.
 func (r *Resource) IsExclusive() bool { return r.Exclusive != nil && *r.Exclusive }
+
+// ParseResources reads the resources of a jobspec: the list, or an object that
+// has it as its member "resources".
+func ParseResources(raw jsontext.Value) ([]Resource, error) {
+	if raw.Kind() == jsontext.KindBeginObject {
+		var whole struct {
+			Resources jsontext.Value `json:"resources"`
+		}
+		if err := json.Unmarshal(raw, &whole); err != nil {
+			return nil, errorf("", "Expecting valid JSON: %v", err)
+		}
+		raw = whole.Resources
+	}
+	if !raw.IsValid() {
+		return nil, errorf("", "Expecting a JSON list of resources")
+	}
+	return decodeResources(raw)
+}
 
 func decodeResources(raw jsontext.Value) ([]Resource, error) {
 	if len(raw) > MaxResourcesBytes {

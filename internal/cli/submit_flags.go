@@ -53,6 +53,8 @@ func (s *submission) commonFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&s.CWD, "cwd", "", "Run the job in `DIRECTORY`")
 	fs.StringArrayVar(&s.Flags, "flags", nil, "Set submission `FLAGS`: debug, waitable, novalidate")
 	fs.StringVar(&s.Signal, "signal", "", "Send `[SIG][@TIME]`: a signal (default SIGUSR1) some time (default 60s)\nbefore the time limit")
+	fs.StringVar(&s.ResourcesShape, "resources-shape", "", "Allocate resources of `SHAPE` (RFC 46), in place of counts")
+	fs.StringVar(&s.ResourcesJSON, "resources-json", "", "Allocate the resources that a jobspec in `FILE` has, in place of counts")
 	fs.BoolVar(&s.dryRun, "dry-run", false, "Print the jobspec, do not submit it")
 	hidden(fs, "dry", fs.Lookup("dry-run").Value)
 	fs.Lookup("dry").NoOptDefVal = "true"

@@ -76,6 +76,7 @@ func commandTable() []command {
 		{"filemap", unlisted, cStyle, "the former name of flux archive", newFilemap},
 		{"lptest", unlisted, cStyle, "print lines of rippling text", newLptest},
 		{"content", unlisted, cStyle, "read and write the content store", newContent},
+		{"cgroup", unlisted, cStyle, "tell of the control group that this is run in", newCgroup},
 		{"exec", instance, cStyle, "run a command on brokers or on the nodes of a job", newExec},
 		{"terminus", unlisted, cStyle, "hold terminals that one may leave and come back to", newTerminus},
 		{"slurm-expiration-sync", unlisted, pyStyle, "have the instance end with its Slurm job", newSlurmExpirationSync},

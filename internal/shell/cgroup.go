@@ -6,24 +6,15 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"goflux/internal/sys/process"
 )
 
 // cgroup is the directory of a control group (version 2), "" for none.
 type cgroup string
 
 // ownCgroup is this process's.
-func ownCgroup() cgroup {
-	b, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return ""
-	}
-	for line := range strings.Lines(string(b)) {
-		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			return cgroup("/sys/fs/cgroup" + path)
-		}
-	}
-	return ""
-}
+func ownCgroup() cgroup { return cgroup(process.Cgroup()) }
 
 // number reads a file that is one number, false when there is none.
 func (c cgroup) number(file string) (int64, bool) {

@@ -24,6 +24,7 @@ type Args struct {
 	Cores, TasksPerNode, TasksPerCore       string
 	GPUsPerNode                             string
 	Signal, TaskMap                         string
+	ResourcesShape, ResourcesJSON           string // a shape (RFC 46); a file
 
 	// Env holds the rules of --env, and those of --env-remove and --env-file
 	// with "-" and "^" in front, in the order they were given.
@@ -60,6 +61,9 @@ func (a *Args) Jobspec(sys *System) (*jobspec.Jobspec, error) {
 	if err != nil {
 		return nil, err
 	}
+	if layout.Resources, err = a.resources(sys); err != nil {
+		return nil, err
+	}
 	o, err := a.options(sys)
 	if err != nil {
 		return nil, err
@@ -76,6 +80,31 @@ func (a *Args) Jobspec(sys *System) (*jobspec.Jobspec, error) {
 		return nil, err
 	}
 	return j, a.adjust(sys, j, expand)
+}
+
+// resources are those that are given as a whole, nil if none are.
+func (a *Args) resources(sys *System) ([]jobspec.Resource, error) {
+	switch {
+	case a.ResourcesShape != "" && a.ResourcesJSON != "":
+		return nil, fmt.Errorf("--resources-shape and --resources-json exclude each other: give one of them")
+	case a.ResourcesShape != "":
+		list, err := jobspec.ParseShape(a.ResourcesShape)
+		if err != nil {
+			err = fmt.Errorf("--resources-shape: %w", err)
+		}
+		return list, err
+	case a.ResourcesJSON != "":
+		text, err := sys.ReadFile(a.ResourcesJSON)
+		if err != nil {
+			return nil, fmt.Errorf("--resources-json: %w", err)
+		}
+		list, err := jobspec.ParseResources(text)
+		if err != nil {
+			err = fmt.Errorf("%w in --resources-json=%s", err, a.ResourcesJSON)
+		}
+		return list, err
+	}
+	return nil, nil
 }
 
 // IsRanks tells whether the value of --input names task ranks and not a file.

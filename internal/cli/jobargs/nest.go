@@ -24,10 +24,14 @@ type NestArgs struct {
 const defaultOutput = "flux-{{id}}.out"
 
 // layout are the resources: without slots, whole nodes.
-func (n *NestArgs) layout() (jobspec.Layout, error) {
+func (n *NestArgs) layout(sys *System) (jobspec.Layout, error) {
 	l := jobspec.Layout{
 		Tasks: n.Slots, Nodes: n.Nodes, Exclusive: n.Exclusive,
 		CoresPerTask: n.Cores, GPUsPerTask: n.GPUs,
+	}
+	var err error
+	if l.Resources, err = n.resources(sys); err != nil || l.Resources != nil {
+		return l, err
 	}
 	if n.Slots == 0 {
 		if n.Nodes == 0 {
@@ -88,7 +92,7 @@ func (n *NestArgs) AllocJobspec(sys *System) (*jobspec.Jobspec, error) {
 type builder func(jobspec.Layout, jobspec.Nest, jobspec.Options) (*jobspec.Jobspec, error)
 
 func (n *NestArgs) build(sys *System, build builder) (*jobspec.Jobspec, error) {
-	l, err := n.layout()
+	l, err := n.layout(sys)
 	if err != nil {
 		return nil, err
 	}
