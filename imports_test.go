@@ -42,6 +42,7 @@ internal/core/* -> JSON : what a core keeps for others (annotations, jobspec) st
 internal/core/* -> internal/message : for errors with an errno; a core sends and receives nothing
 internal/core/* -> github.com/tidwall/btree : copy-on-write copies serve "what if"
 
+
 internal/store -> VALUE : what is kept is values
 internal/store -> internal/message : errors keep their errno
 internal/store/dbfile -> zombiezen.com/go/sqlite/... : its tests read what SQLite wrote
@@ -190,6 +191,8 @@ internal/cli/... -> internal/install : where its siblings are
 internal/cli/... -> internal/config : flux config load reads files as a broker does
 internal/cli/... -> internal/link : flux keygen makes a broker's key
 internal/cli/... -> internal/message : errors keep their errno
+internal/cli -> internal/core/ingest : flux job-validator and job-frobnicator are the pipeline, by hand
+internal/cli -> internal/core/policy : with the site's policy
 internal/cli -> internal/core/overlay : the tree's shape, and the words for how it is
 internal/cli -> internal/kvstree : flux dump and restore
 internal/cli -> internal/modprobe : flux modprobe

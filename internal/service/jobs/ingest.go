@@ -4,7 +4,6 @@ package jobs
 
 import (
 	"os"
-	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -108,8 +107,8 @@ func (s *jobs) unwrap(cred message.Cred, req *rpc.JobSubmit) (*submission, error
 	if !cred.IsOwner() && req.Urgency > job.UrgencyDefault {
 		return nil, message.Errorf(syscall.EINVAL, "only the instance owner can submit with urgency >%d", job.UrgencyDefault)
 	}
-	if len(req.J) > s.pipeline.maxRequest {
-		return nil, message.Errorf(syscall.EMSGSIZE, "job request of %d bytes exceeds buffer-size %s", len(req.J), s.pipeline.bufferSize)
+	if len(req.J) > s.pipeline.MaxRequest {
+		return nil, message.Errorf(syscall.EMSGSIZE, "job request of %d bytes exceeds buffer-size %s", len(req.J), s.pipeline.BufferSize)
 	}
 	signed, err := sign.Unwrap(req.J)
 	if err != nil {
@@ -136,10 +135,10 @@ func (s *jobs) unwrap(cred message.Cred, req *rpc.JobSubmit) (*submission, error
 // anybody.
 func (s *jobs) refine(sub *submission) error {
 	p := s.pipeline
-	if !p.fill.off {
+	if !p.Fill.Off {
 		s.filled.requests++
 		spec := sub.job.Jobspec.Clone()
-		if err := p.frobnicate(spec, s.set.policy); err != nil {
+		if err := p.Frobnicate(spec, s.set.policy); err != nil {
 			s.filled.errors++
 			return err
 		}
@@ -149,11 +148,11 @@ func (s *jobs) refine(sub *submission) error {
 		}
 		sub.job.Jobspec, sub.job.Request = spec, b
 	}
-	if p.check.off || sub.flags&job.FlagNoValidate != 0 {
+	if p.Check.Off || sub.flags&job.FlagNoValidate != 0 {
 		return nil
 	}
 	s.validated.requests++
-	if err := p.validate(sub.job.Jobspec, s.hosts); err != nil {
+	if err := p.Validate(sub.job.Jobspec, s.hosts); err != nil {
 		s.validated.errors++
 		return err
 	}
@@ -162,7 +161,7 @@ func (s *jobs) refine(sub *submission) error {
 
 func (s *jobs) asksFeasibility(sub *submission) bool {
 	p := s.pipeline
-	return !p.check.off && sub.flags&job.FlagNoValidate == 0 && slices.Contains(p.check.plugins, "feasibility")
+	return !p.Check.Off && sub.flags&job.FlagNoValidate == 0 && p.AsksFeasibility()
 }
 
 // feasible asks the scheduler whether a job could ever run. Without a

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"goflux/internal/core/housekeeping"
+	"goflux/internal/core/ingest"
 	"goflux/internal/core/job"
 	"goflux/internal/core/perilog"
 	"goflux/internal/message"
@@ -89,7 +90,7 @@ type jobs struct {
 	cleaning cleaning
 
 	set      *settings
-	pipeline *pipeline
+	pipeline *ingest.Pipeline
 	plugins  []*plugin
 	// filled and validated count what went through the stages of the pipeline.
 	filled, validated counted
@@ -186,7 +187,7 @@ func (s *jobs) start(face string, args []string) error {
 
 // loadIngest takes the arguments that job-ingest is loaded with.
 func (s *jobs) loadIngest(list []string) error {
-	args, err := parseIngestArgs(list)
+	args, err := ingest.ParseArgs(list)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"goflux/fsd"
 	"goflux/internal/config"
+	"goflux/internal/core/ingest"
 	"goflux/internal/core/policy"
 	"goflux/internal/message"
 )
@@ -101,7 +102,7 @@ func (s *jobs) ReconfigureAs(name string) error {
 		s.maxComparisons = n
 	case "job-ingest":
 		// a new configuration counts more than what the module was loaded with
-		err := s.pipe(ingestArgs{})
+		err := s.pipe(ingest.Args{})
 		if err != nil {
 			s.h.Log().Error("job-ingest: configuration refused", "err", err)
 		}
@@ -139,12 +140,14 @@ func (s *jobs) apply(set *settings) {
 
 // pipe makes the pipeline that the configuration and the module's arguments
 // describe.
-func (s *jobs) pipe(args ingestArgs) error {
-	p, err := newPipeline(s.h.Config(), args)
+func (s *jobs) pipe(args ingest.Args) error {
+	p, err := ingest.New(s.h.Config(), policy.Fills(s.h.Config()), args)
 	if err != nil {
 		return err
 	}
 	s.pipeline = p
-	p.report(s.h)
+	for _, line := range p.Report() {
+		s.h.Log().Debug(line)
+	}
 	return nil
 }

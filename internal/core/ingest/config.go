@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 
-package jobs
+package ingest
 
 import (
 	"fmt"
@@ -9,24 +9,31 @@ import (
 	"strings"
 	"syscall"
 
-	"goflux/internal/core/policy"
 	"goflux/internal/message"
 )
 
-// ingestArgs are the arguments of the module job-ingest; they override the
+// Args are the arguments of the module job-ingest; they override the
 // configuration.
-type ingestArgs struct {
+type Args struct {
 	plugins, args []string
+	fillers       []string
 	disable       bool
 	bufferSize    string
 }
 
+// ValidatorArgs are plugins of the second stage, nil for the configured ones,
+// and arguments for them.
+func ValidatorArgs(plugins, args []string) Args { return Args{plugins: plugins, args: args} }
+
+// FrobnicatorArgs are plugins of the first stage.
+func FrobnicatorArgs(plugins []string) Args { return Args{fillers: plugins} }
+
 // maxGenerator is the largest number that RFC 19 gives a generator of job ids.
 const maxGenerator = 1<<14 - 1
 
-// parseIngestArgs reads the arguments of the module. EINVAL.
-func parseIngestArgs(list []string) (ingestArgs, error) {
-	var a ingestArgs
+// ParseArgs reads the arguments of the module. EINVAL.
+func ParseArgs(list []string) (Args, error) {
+	var a Args
 	for _, arg := range list {
 		key, value, _ := strings.Cut(arg, "=")
 		switch key {
@@ -53,51 +60,63 @@ func parseIngestArgs(list []string) (ingestArgs, error) {
 	return a, nil
 }
 
-// newPipeline reads [ingest].
-func newPipeline(conf map[string]any, args ingestArgs) (*pipeline, error) {
-	p := &pipeline{version: 1, bufferSize: defaultBuffer}
+// New reads [ingest]. fills is whether there is anything to fill requests in
+// with, should the configuration not say which plugins are to do that.
+func New(conf map[string]any, fills bool, args Args) (*Pipeline, error) {
+	p := &Pipeline{version: 1, BufferSize: defaultBuffer}
 	ingest, ok := conf["ingest"].(map[string]any)
 	if v, present := conf["ingest"]; present && !ok {
 		return nil, message.Errorf(syscall.EINVAL, "error parsing [ingest] config table: %v is not a table", v)
 	}
-	var err error
-	if p.check, p.args, err = parseStage(ingest, "validator", checkers); err != nil {
-		return nil, err
-	}
-	if p.fill, _, err = parseStage(ingest, "frobnicator", fillers); err != nil {
-		return nil, err
-	}
-	if !p.fill.explicit {
-		p.fill.plugins, p.fill.off = fillers, p.fill.off || !policy.Fills(conf)
-	}
 	if v, ok := ingest["buffer-size"]; ok {
-		p.bufferSize = fmt.Sprint(v)
+		p.BufferSize = fmt.Sprint(v)
 	}
 	if args.bufferSize != "" {
-		p.bufferSize = args.bufferSize
+		p.BufferSize = args.bufferSize
 	}
-	if p.maxRequest, err = parseSize(p.bufferSize); err != nil {
+	var err error
+	if p.MaxRequest, err = parseSize(p.BufferSize); err != nil {
 		return nil, err
 	}
-	if args.plugins != nil {
-		p.check.plugins, p.check.explicit = args.plugins, true
-		if err := known(args.plugins, "validator", checkers); err != nil {
-			return nil, err
-		}
+	if err := p.parseStages(ingest, args); err != nil {
+		return nil, err
 	}
-	if !p.check.explicit {
-		p.check.plugins = []string{"jobspec"}
+	if !p.Fill.explicit {
+		p.Fill.Plugins, p.Fill.Off = Fillers(), p.Fill.Off || !fills
+	}
+	if !p.Check.explicit {
+		p.Check.Plugins = Checkers()[:1]
+	}
+	p.requireInstance(ingest)
+	return p, p.applyArgs()
+}
+
+// parseStages reads both tables, and puts the arguments above them.
+func (p *Pipeline) parseStages(ingest map[string]any, args Args) (err error) {
+	if p.Check, p.args, err = parseStage(ingest, "validator", Checkers()); err != nil {
+		return err
+	}
+	if p.Fill, _, err = parseStage(ingest, "frobnicator", Fillers()); err != nil {
+		return err
+	}
+	if args.plugins != nil {
+		p.Check.Plugins, p.Check.explicit = args.plugins, true
+	}
+	if args.fillers != nil {
+		p.Fill.Plugins, p.Fill.explicit = args.fillers, true
 	}
 	if args.args != nil {
 		p.args = args.args
 	}
-	p.check.off = p.check.off || args.disable
-	p.requireInstance(ingest)
-	return p, p.parseArgs()
+	p.Check.Off = p.Check.Off || args.disable
+	if err := known(args.plugins, "validator", Checkers()); err != nil {
+		return err
+	}
+	return known(args.fillers, "frobnicator", Fillers())
 }
 
 // parseStage reads a table below [ingest].
-func parseStage(ingest map[string]any, name string, plugins []string) (st stage, args []string, err error) {
+func parseStage(ingest map[string]any, name string, plugins []string) (st Stage, args []string, err error) {
 	v, ok := ingest[name]
 	if !ok {
 		return st, nil, nil
@@ -107,12 +126,12 @@ func parseStage(ingest map[string]any, name string, plugins []string) (st stage,
 		return st, nil, message.Errorf(syscall.EINVAL, "error parsing [ingest.%s] config table: not a table", name)
 	}
 	if v, ok := table["disable"]; ok {
-		if st.off, ok = v.(bool); !ok {
+		if st.Off, ok = v.(bool); !ok {
 			return st, nil, message.Errorf(syscall.EINVAL, "error parsing [ingest.%s] config table: disable is not a boolean", name)
 		}
 	}
 	if v, ok := table["plugins"]; ok {
-		if st.plugins, ok = texts(v); !ok {
+		if st.Plugins, ok = texts(v); !ok {
 			return st, nil, message.Errorf(syscall.EINVAL, "error in [ingest.%s] plugins array", name)
 		}
 		st.explicit = true
@@ -122,7 +141,7 @@ func parseStage(ingest map[string]any, name string, plugins []string) (st stage,
 			return st, nil, message.Errorf(syscall.EINVAL, "error in [ingest.%s] args array", name)
 		}
 	}
-	return st, args, known(st.plugins, name, plugins)
+	return st, args, known(st.Plugins, name, plugins)
 }
 
 func texts(v any) ([]string, bool) {
@@ -158,15 +177,15 @@ func parseSize(text string) (int, error) {
 }
 
 // requireInstance reads the configuration of the plugin of that name.
-func (p *pipeline) requireInstance(ingest map[string]any) {
+func (p *Pipeline) requireInstance(ingest map[string]any) {
 	validator, _ := ingest["validator"].(map[string]any)
 	table, _ := validator["require-instance"].(map[string]any)
 	p.minNodes, _ = table["minnodes"].(int64)
 	p.minCores, _ = table["mincores"].(int64)
 }
 
-// parseArgs reads the arguments of validator plugins.
-func (p *pipeline) parseArgs() error {
+// applyArgs reads the arguments of validator plugins.
+func (p *Pipeline) applyArgs() error {
 	for _, arg := range p.args {
 		key, value, _ := strings.Cut(arg, "=")
 		n, err := strconv.ParseInt(value, 10, 64)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-3.0-or-later
 
-package jobs
+package ingest
 
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -12,39 +13,50 @@ import (
 
 	"goflux/constraint"
 	"goflux/hostlist"
-	"goflux/internal/core/policy"
 	"goflux/internal/message"
-	"goflux/internal/service"
 	"goflux/jobspec"
 )
 
-// pipeline is what a job request goes through before it is taken in
-// (flux-config-ingest(5)): frobnicator plugins fill it in, validator plugins
-// judge it. All plugins are built in.
-type pipeline struct {
-	fill, check stage
+// Pipeline is the two stages of job requests. All plugins are built in.
+type Pipeline struct {
+	Fill, Check Stage
+	// MaxRequest bounds a job request, in bytes.
+	MaxRequest int
+	BufferSize string // as configured
 	// version is the only jobspec version accepted, 0 any.
 	version int
 	// minNodes and minCores: jobs of at least so many must be Flux instances,
 	// under the plugin require-instance.
 	minNodes, minCores int64
-	// maxRequest bounds a job request, in bytes.
-	maxRequest int
-	bufferSize string // as configured
-	args       []string
+	args               []string
 }
 
-// stage is one of the two parts of a pipeline.
-type stage struct {
-	plugins  []string
+// Stage is one of the two parts of a pipeline.
+type Stage struct {
+	Plugins  []string
+	Off      bool
 	explicit bool // not the default ones
-	off      bool
 }
 
-var (
-	fillers  = []string{"defaults", "constraints"}
-	checkers = []string{"jobspec", "feasibility", "require-instance"}
-)
+// Fillers are the plugins of the first stage, in the order of the default.
+func Fillers() []string { return []string{"defaults", "constraints"} }
+
+// Checkers are the plugins of the second stage; the first one is the default.
+func Checkers() []string { return []string{"jobspec", PluginFeasibility, "require-instance"} }
+
+// About tells what a plugin does.
+func About(plugin string) string {
+	return map[string]string{
+		"defaults":         "Fill in the defaults of the policy and of the queue",
+		"constraints":      "Add what the queue's nodes have to the constraints",
+		"jobspec":          "Refuse what is no valid jobspec, and hosts that are not there",
+		PluginFeasibility:  "Refuse what the scheduler could never run",
+		"require-instance": "Refuse large jobs that are no Flux instances",
+	}[plugin]
+}
+
+// PluginFeasibility asks the scheduler, which is up to the pipeline's user.
+const PluginFeasibility = "feasibility"
 
 // defaultBuffer is buffer-size when it is not configured: a job request that
 // brings files along has some megabytes.
@@ -54,8 +66,8 @@ const defaultBuffer = "10M"
 // is only told a number of nodes.
 const coresPerNode = 16
 
-// report logs what is in force, as administrators look for it.
-func (p *pipeline) report(h service.Host) {
+// Report tells what is in force, a line each, as administrators look for it.
+func (p *Pipeline) Report() []string {
 	list := func(l []string) string {
 		if len(l) == 0 {
 			return "(null)"
@@ -63,19 +75,27 @@ func (p *pipeline) report(h service.Host) {
 		return strings.Join(l, ",")
 	}
 	plugins, state := "(null)", "enabled"
-	if p.check.explicit {
-		plugins = list(p.check.plugins)
+	if p.Check.explicit {
+		plugins = list(p.Check.Plugins)
 	}
-	if p.check.off {
+	if p.Check.Off {
 		state = "disabled"
 	}
-	h.Log().Debug(fmt.Sprintf("configuring validator with plugins=%s, args=%s (%s)", plugins, list(p.args), state))
-	h.Log().Debug(fmt.Sprintf("worker input buffer set to %s", p.bufferSize))
+	return []string{
+		fmt.Sprintf("configuring validator with plugins=%s, args=%s (%s)", plugins, list(p.args), state),
+		fmt.Sprintf("worker input buffer set to %s", p.BufferSize),
+	}
 }
 
-// frobnicate fills a request in.
-func (p *pipeline) frobnicate(spec *jobspec.Jobspec, pol *policy.Policy) error {
-	for _, name := range p.fill.plugins {
+// Policy is what requests are filled in with.
+type Policy interface {
+	Defaults(*jobspec.Jobspec) error
+	Constrain(*jobspec.Jobspec) error
+}
+
+// Frobnicate fills a request in.
+func (p *Pipeline) Frobnicate(spec *jobspec.Jobspec, pol Policy) error {
+	for _, name := range p.Fill.Plugins {
 		var err error
 		switch name {
 		case "defaults":
@@ -90,9 +110,13 @@ func (p *pipeline) frobnicate(spec *jobspec.Jobspec, pol *policy.Policy) error {
 	return nil
 }
 
-// validate judges a request by what need not ask anybody: not its feasibility.
-func (p *pipeline) validate(spec *jobspec.Jobspec, hosts func() *hostlist.List) error {
-	for _, name := range p.check.plugins {
+// AsksFeasibility reports whether the scheduler is to be asked, too.
+func (p *Pipeline) AsksFeasibility() bool { return slices.Contains(p.Check.Plugins, PluginFeasibility) }
+
+// Validate judges a request by what need not ask anybody: not its feasibility.
+// hosts returns the instance's hosts, nil when those are not known.
+func (p *Pipeline) Validate(spec *jobspec.Jobspec, hosts func() *hostlist.List) error {
+	for _, name := range p.Check.Plugins {
 		var err error
 		switch name {
 		case "jobspec":
@@ -107,7 +131,7 @@ func (p *pipeline) validate(spec *jobspec.Jobspec, hosts func() *hostlist.List) 
 	return nil
 }
 
-func (p *pipeline) validJobspec(spec *jobspec.Jobspec, hosts func() *hostlist.List) error {
+func (p *Pipeline) validJobspec(spec *jobspec.Jobspec, hosts func() *hostlist.List) error {
 	rules := jobspec.V1
 	if p.version == 0 {
 		rules = jobspec.Canonical
@@ -165,7 +189,7 @@ func allAmong(wanted, known *hostlist.List) error {
 }
 
 // isInstance refuses a large job that is not a Flux instance.
-func (p *pipeline) isInstance(spec *jobspec.Jobspec) error {
+func (p *Pipeline) isInstance(spec *jobspec.Jobspec) error {
 	c, err := spec.Counts()
 	if err != nil {
 		return message.Errorf(syscall.EINVAL, "%v", err)
