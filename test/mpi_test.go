@@ -38,3 +38,24 @@ func TestMPI(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// RFC 13, flux-pmi(1): the tasks of a job meet, exchange keys, and end together
+// when one says so.
+func TestPMI(t *testing.T) {
+	c := start(t, 2)
+	pmi := func(args ...string) []string {
+		return append([]string{"run", "-N2", "-n4", fluxPath(), "pmi"}, args...)
+	}
+	for want, args := range map[string][]string{
+		"completed pmi barrier x2 on 4 tasks": pmi("--method=simple", "barrier", "--test-timing", "--test-count=2"),
+		"completed pmi exchange on 4 tasks":   pmi("exchange"),
+		"[[0,2,2,1]]":                         pmi("get", "--ranks=3", "flux.taskmap"),
+	} {
+		if got := c.ok(args...); !strings.Contains(got, want) {
+			t.Errorf("%q prints %q, want %q", args, got, want)
+		}
+	}
+	if r := c.flux(pmi("barrier", "--test-abort=1")...); r.code == 0 {
+		t.Errorf("an aborted program ended well: %s%s", r.stdout, r.stderr)
+	}
+}

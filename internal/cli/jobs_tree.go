@@ -107,6 +107,11 @@ func (a *app) instanceOf(j *jobinfo.Job) *jobinfo.Instance {
 		return nil
 	}
 	defer h.Close()
+	return a.askInstance(h)
+}
+
+// askInstance asks an instance about itself; nil if it does not answer.
+func (a *app) askInstance(h *flux.Client) *jobinfo.Instance {
 	stats, err := a.jobStatistics(h, nil)
 	if err != nil {
 		return nil

@@ -74,6 +74,7 @@ func commandTable() []command {
 		{"gc", unlisted, cStyle, "delete what nothing refers to from the content store", newGC},
 		{"archive", other, cStyle, "keep copies of files in the KVS, for the brokers' nodes", newArchive},
 		{"filemap", unlisted, cStyle, "the former name of flux archive", newFilemap},
+		{"pmi", unlisted, cStyle, "test the process manager that this is run under", newPMI},
 		{"lptest", unlisted, cStyle, "print lines of rippling text", newLptest},
 		{"content", unlisted, cStyle, "read and write the content store", newContent},
 		{"cgroup", unlisted, cStyle, "tell of the control group that this is run in", newCgroup},

@@ -180,6 +180,15 @@ func (c *Client) Abort(code int, message string) error {
 	return err
 }
 
+// Ended waits until the process manager is gone or hangs up, which comes before
+// it ends a program that was aborted, or with that. It is at once over for a
+// program of one.
+func (c *Client) Ended() {
+	if c.conn != nil {
+		_, _ = io.Copy(io.Discard, c.r) // whatever it says until then
+	}
+}
+
 // Finalize says goodbye and closes the connection.
 func (c *Client) Finalize() error {
 	if c.conn == nil {

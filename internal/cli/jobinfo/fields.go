@@ -77,8 +77,8 @@ func fields(name func(jobid.ID) string) map[string]field {
 		"inactive_reason": {"INACTIVE-REASON", a("state", "result", "waitstatus", "exception_occurred", "exception_severity", "exception_type", "exception_note"), func(j *Job) any { return j.InactiveReason() }},
 		"sched":           {"SCHED", a("annotations"), nil},
 		"user":            {"USER", a("annotations"), nil},
-		"uri":             {"URI", a("annotations"), func(j *Job) any { return j.shownURI() }},
-		"uri.local":       {"URI", a("annotations"), func(j *Job) any { return LocalURI(j.URI()) }},
+		"uri":             {"URI", a("annotations"), func(j *Job) any { return orNone(j.shownURI()) }},
+		"uri.local":       {"URI", a("annotations"), func(j *Job) any { return orNone(LocalURI(j.URI())) }},
 	}
 	f["id"] = field{"JOBID", nil, func(j *Job) any { return orderedID{j.ID, name(j.ID)} }}
 	for _, form := range []string{"dec", "hex", "f58plain", "emoji", "kvs", "words", "dothex"} {
@@ -119,6 +119,15 @@ func (j *Job) shownURI() string {
 		return LocalURI(j.URI())
 	}
 	return j.URI()
+}
+
+// orNone is how a job that is no instance shows in scripts that list where
+// instances are: shell completion looks for the word.
+func orNone(uri string) string {
+	if uri == "" {
+		return "None"
+	}
+	return uri
 }
 
 func integer(n *int64) any {

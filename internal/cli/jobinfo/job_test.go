@@ -68,7 +68,7 @@ func TestFields(t *testing.T) {
 		{`{"id":1}`, "annotations", ""},
 		{`{"id":1,"annotations":{"user":{"uri":"ssh://h//tmp/x"}}}`, "uri.local", "local:///tmp/x"},
 		{`{"id":1,"annotations":{"user":{"uri":"local:///tmp/x"}}}`, "uri", "local:///tmp/x"},
-		{`{"id":1}`, "uri", ""},
+		{`{"id":1}`, "uri", "None"},
 		{`{"id":1}`, "instance.stats", ""},
 		{`{"id":1,"exception_occurred":true,"exception_severity":0}`, "exception.severity", "0"},
 		{`{"id":1,"exception_occurred":false}`, "exception.severity", ""},

@@ -41,7 +41,7 @@ func Print[T Item](f *Format, w io.Writer, items []T, opt Options) error {
 	}
 	Sort(f, items)
 	if !opt.NoHeader {
-		if _, err := fmt.Fprintln(w, limit(fitted.Header(), opt.Width)); err != nil {
+		if _, err := fmt.Fprintln(w, Limit(fitted.Header(), opt.Width)); err != nil {
 			return err
 		}
 	}
@@ -53,7 +53,7 @@ func Print[T Item](f *Format, w io.Writer, items []T, opt Options) error {
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
-		if line = limit(line, opt.Width); opt.Decorate != nil {
+		if line = Limit(line, opt.Width); opt.Decorate != nil {
 			line = opt.Decorate(i, line)
 		}
 		if _, err := fmt.Fprintln(w, line); err != nil {
@@ -63,8 +63,8 @@ func Print[T Item](f *Format, w io.Writer, items []T, opt Options) error {
 	return nil
 }
 
-// limit cuts a line to width columns.
-func limit(line string, width int) string {
+// Limit cuts a line to width columns, 0 for no limit.
+func Limit(line string, width int) string {
 	if width > 0 && Width(line) > width {
 		return cut(line, width-1) + "+"
 	}
