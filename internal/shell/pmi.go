@@ -3,6 +3,7 @@
 package shell
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,16 +35,22 @@ type pmiServer struct {
 }
 
 func (p *pmiServer) init() error {
-	kinds, nomap, k := "simple", false, exchangeFanout
+	kinds, kvs, nomap, k := "simple", "exchange", false, exchangeFanout
 	opts := p.s.job.opts
 	err := firstError(
 		opts.str("pmi", &kinds),
 		opts.object("pmi-simple"),
+		opts.only("pmi-simple", "nomap", "kvs", "exchange"),
+		opts.only("pmi-simple.exchange", "k"),
+		opts.str("pmi-simple.kvs", &kvs),
 		opts.flag("pmi-simple.nomap", &nomap),
 		opts.num("pmi-simple.exchange.k", &k),
 	)
 	if err != nil {
 		return err
+	}
+	if kvs != "exchange" && kvs != "native" { // both are one here
+		return fmt.Errorf("pmi-simple: kvs=%s is not known: use exchange", kvs)
 	}
 	if !slices.ContainsFunc(strings.Split(kinds, ","), func(k string) bool { return k == "simple" || k == "pmi1" || k == "pmi2" }) {
 		return nil
@@ -181,6 +188,9 @@ func (x *exchange) open(k int) {
 	size, rank := x.s.plan.size(), x.s.plan.self
 	if k <= 0 {
 		k = exchangeFanout
+	}
+	if k >= size && rank == 0 && size > 1 {
+		x.s.log.warnf("pmi-simple", "exchange.k is the number of nodes or more: using k=%d, all of them ask the first", size)
 	}
 	x.parent = -1
 	if rank > 0 {

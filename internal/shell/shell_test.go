@@ -397,6 +397,17 @@ say "cmd=finalize"`
 	}
 }
 
+func TestPMIOptions(t *testing.T) {
+	b := newBrokers(t, 1)
+	for _, bad := range []string{`{"nosuch":1}`, `{"exchange":{"nosuch":1}}`, `{"exchange":{"k":"x"}}`, `{"kvs":"nosuch"}`} {
+		r := b.run(testJob{command: []string{"true"}, options: `{"pmi-simple":` + bad + `}`})
+		if got := r.wait(); got[0] == 0 {
+			t.Errorf("pmi-simple %s: exit %v", bad, got)
+		}
+	}
+	expect(t, "exit", b.run(testJob{command: []string{"true"}, options: `{"pmi-simple":{"kvs":"exchange","exchange":{"k":8},"nomap":1}}`}).wait(), []int{0})
+}
+
 func TestPMIAbort(t *testing.T) {
 	b := newBrokers(t, 1)
 	b.run(testJob{command: []string{"bash", "-c", `echo "cmd=abort exitcode=9 error_msg=too hot" >&$PMI_FD; read -r answer <&$PMI_FD; exit 9`}}).wait()
