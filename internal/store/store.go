@@ -199,6 +199,10 @@ func (s *Store) open() error {
 		return fmt.Errorf("writing %s%s: %w", s.path, guardSuffix, err)
 	}
 	for range readers {
+		if s.opt.Wake != nil { // one goroutine: what it reads, it may read as it writes
+			s.read <- s.write
+			continue
+		}
 		c, err := s.connect(sqlite.OpenReadWrite)
 		if err != nil {
 			return err
@@ -219,7 +223,12 @@ func (s *Store) connect(flags sqlite.OpenFlags) (*sqlite.Conn, error) {
 		return nil, wrap("opening "+s.path, err)
 	}
 	c.SetBusyTimeout(busyTimeout)
+	locking := "NORMAL"
+	if s.opt.Wake != nil { // it is the only connection
+		locking = "EXCLUSIVE"
+	}
 	for _, p := range []string{
+		"PRAGMA locking_mode=" + locking,
 		"PRAGMA auto_vacuum=INCREMENTAL", // for a new file; an old one stays as it is
 		"PRAGMA journal_mode=WAL", "PRAGMA synchronous=" + s.synchronous(),
 		fmt.Sprintf("PRAGMA wal_autocheckpoint=%d", s.autoCheckpoint()),
@@ -371,17 +380,23 @@ func (s *Store) Close() error {
 	s.writeNow()
 	<-s.done
 	for range readers {
-		_ = (<-s.read).Close()
+		s.closeReader(<-s.read)
 	}
 	close(s.read) // nobody holds one, so nobody will put one back
 	return s.closeConns()
+}
+
+func (s *Store) closeReader(c *sqlite.Conn) {
+	if c != s.write {
+		_ = c.Close()
+	}
 }
 
 // closeConns closes the writer's connection; SQLite folds the write-ahead log
 // into the file when the last one goes.
 func (s *Store) closeConns() error {
 	for len(s.read) > 0 {
-		_ = (<-s.read).Close()
+		s.closeReader(<-s.read)
 	}
 	var err error
 	if s.write != nil {
