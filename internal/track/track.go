@@ -18,6 +18,9 @@ type Tracker struct {
 	pending map[string]map[key]entry // by sender
 	n       int
 	last    uint64 // number of the last request
+	// spare is the map of a sender that has nothing pending any more, for the
+	// next one: most have one request at a time.
+	spare map[key]entry
 }
 
 // entry is a request that is kept.
@@ -62,7 +65,9 @@ func (t *Tracker) Request(m *message.Message) {
 	}
 	of := t.pending[m.Sender()]
 	if of == nil {
-		of = map[key]entry{}
+		if of, t.spare = t.spare, nil; of == nil {
+			of = map[key]entry{}
+		}
 		t.pending[m.Sender()] = of
 	}
 	k := keyOf(m)
@@ -83,8 +88,14 @@ func (t *Tracker) purge(sender, service string) {
 			t.n--
 		}
 	}
-	if len(of) == 0 {
+	t.settle(sender, of)
+}
+
+// settle drops the map of a sender that has nothing pending.
+func (t *Tracker) settle(sender string, of map[key]entry) {
+	if of != nil && len(of) == 0 {
 		delete(t.pending, sender)
+		t.spare = of
 	}
 }
 
@@ -108,9 +119,7 @@ func (t *Tracker) Forget(m *message.Message) bool {
 	}
 	delete(of, k)
 	t.n--
-	if len(of) == 0 {
-		delete(t.pending, m.Sender())
-	}
+	t.settle(m.Sender(), of)
 	return true
 }
 
@@ -124,7 +133,7 @@ func (t *Tracker) Drain() []*message.Message {
 			all = append(all, e)
 		}
 	}
-	t.pending, t.n = nil, 0
+	t.pending, t.spare, t.n = nil, nil, 0
 	slices.SortFunc(all, func(a, b entry) int { return cmp.Compare(a.number, b.number) })
 	out := make([]*message.Message, len(all))
 	for i, e := range all {

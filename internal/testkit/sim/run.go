@@ -229,6 +229,13 @@ func (w *world) comeToRest() {
 	w.run(w.now + quietTime)
 }
 
+// until lets things happen until something is so, at most for so long.
+func (w *world) until(most time.Duration, so func() bool) {
+	for limit := w.now + most; w.failure == nil && w.now < limit && !so(); {
+		w.run(w.now + time.Second)
+	}
+}
+
 func (w *world) atRest() bool {
 	return w.check.synced && w.check.ended == len(w.check.ids)
 }
@@ -261,7 +268,10 @@ func (w *world) sameAfterRestart() {
 	}
 	w.check.listed(before)
 	w.nodes[0].kill(false)
-	w.run(w.now + 2*time.Minute)
+	w.until(2*time.Minute, func() bool {
+		b := w.nodes[0].broker
+		return b != nil && b.online && w.check.synced
+	})
 	after := w.list()
 	if w.failure != nil {
 		return
@@ -307,7 +317,7 @@ func (w *world) list() (jobs []map[string]any) {
 		}
 		answered, jobs = true, l.Jobs
 	})
-	w.run(w.now + 30*time.Second)
+	w.until(30*time.Second, func() bool { return answered })
 	if !answered {
 		w.fail("job-list.list has not been answered")
 	}
