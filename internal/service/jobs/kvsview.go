@@ -17,8 +17,9 @@ import (
 
 // Flags of kvs.lookup that matter to the view.
 const (
-	kvsReaddir = 1
-	kvsTreeobj = 16
+	kvsReaddir  = 1
+	kvsReadlink = 2
+	kvsTreeobj  = 16
 )
 
 // maxViewed bounds how many jobs a listing of the directories above them shows.
@@ -77,11 +78,14 @@ func (s *jobs) viewGuest(key []string, v *rpc.KVSViewed) {
 	v.Root = s.guestRoot(j)
 }
 
-// kindError refuses a directory where a value is wanted, and the other way round.
+// kindError refuses a directory where a value is wanted, and the other way
+// round; there are no links in the view.
 func kindError(o treeobj.Object, flags int) error {
 	_, dir := o.(*treeobj.Dir)
 	switch {
 	case flags&kvsTreeobj != 0:
+	case flags&kvsReadlink != 0:
+		return syscall.EINVAL
 	case dir && flags&kvsReaddir == 0:
 		return syscall.EISDIR
 	case !dir && flags&kvsReaddir != 0:
