@@ -103,3 +103,17 @@ func TestTreeFiles(t *testing.T) {
 		}
 	}
 }
+
+// A case that fails behind others that skip themselves has a number above how
+// many verdicts there are.
+func TestReasonsBeyondSkippedCases(t *testing.T) {
+	reasons, err := readReasons([]byte("x.t\t7\twhy\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := row{script: "x.t", cases: 3}
+	r.fill(outcome{Passed: 2, Cases: map[string][2]string{"1": {"pass"}, "2": {"pass"}, "7": {"fail"}}}, reasons["x.t"])
+	if r.beyond != 1 || r.failed != 0 {
+		t.Errorf("out of reach %d, failed %d", r.beyond, r.failed)
+	}
+}

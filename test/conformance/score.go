@@ -53,6 +53,18 @@ func readReasons(data []byte) (map[string][]reason, error) {
 	return all, nil
 }
 
+// last is the highest number of a case. Cases that skip themselves have numbers
+// and no verdict, so there may be fewer verdicts.
+func (o outcome) last() int {
+	last := 0
+	for name := range o.Cases {
+		if n, err := strconv.Atoi(name); err == nil {
+			last = max(last, n)
+		}
+	}
+	return last
+}
+
 // fill scores a script and returns the cases that pass although listed.
 //
 // A script that stops half way reports no more cases, so what counts as failed
@@ -60,7 +72,7 @@ func readReasons(data []byte) (map[string][]reason, error) {
 func (r *row) fill(o outcome, reasons []reason) (stale []int) {
 	r.ran, r.passed, r.beyond, r.why = true, o.Passed, 0, nil
 	seen := map[string]bool{}
-	for n := 1; n <= max(r.cases, len(o.Cases)); n++ {
+	for n := 1; n <= max(r.cases, o.last()); n++ {
 		for _, why := range reasons {
 			if !why.covers(n) {
 				continue
