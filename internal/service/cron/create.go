@@ -25,6 +25,7 @@ func (s *instance) create(_ *service.Call, req *rpc.CronCreate) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.listen()
 	return describe(e), nil
 }
 

@@ -76,7 +76,7 @@ func (s *instance) settle() {
 			s.perform(e)
 		}
 	}
-	s.subscribe(s.m.Topics())
+	s.listen()
 	s.setTimer()
 }
 
@@ -98,7 +98,10 @@ func (s *instance) perform(e cron.Effect) {
 	}
 }
 
-func (s *instance) subscribe(want map[string]bool) {
+// listen subscribes to the events that entries wait for: before the answer that
+// says that they do, behind which such an event may come at once.
+func (s *instance) listen() {
+	want := s.m.Topics()
 	for pattern, cancel := range s.cancels {
 		if !want[pattern] {
 			cancel()
@@ -154,6 +157,7 @@ func (s *instance) start(_ *service.Call, req *rpc.CronID) (any, error) {
 	if err := s.m.Start(s.h.Now(), e); err != nil {
 		return nil, err
 	}
+	s.listen()
 	return describe(e), nil
 }
 
@@ -190,6 +194,7 @@ func (s *instance) list(c *service.Call) {
 func (s *instance) sync(_ *service.Call, req *rpc.CronSync) (any, error) {
 	if req.Topic != "" || req.Disable {
 		s.m.SetSync(s.h.Now(), req.Topic)
+		s.listen()
 	}
 	if req.Epsilon != nil {
 		d, err := seconds(*req.Epsilon)
