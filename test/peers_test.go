@@ -55,26 +55,20 @@ func TestLeaderReturns(t *testing.T) {
 }
 
 // All brokers die and come back, and no task notices.
-func TestAllReturn(t *testing.T) {
-	s := newSystem(t, 3, "")
-	s.up()
-	id, open := s.gated("-N3")
-	for _, d := range s.brokers {
-		d.kill()
-	}
-	open()
-	s.up()
-	s.undisturbed(id, 3)
-}
+func TestAllReturn(t *testing.T) { withoutBrokers(t, (*daemon).kill) }
 
 // The init system stops all brokers, in order, and starts them again: the jobs
 // that run are none of theirs to end.
-func TestAllStopped(t *testing.T) {
+func TestAllStopped(t *testing.T) { withoutBrokers(t, (*daemon).stop) }
+
+// withoutBrokers ends all brokers while a job runs, and starts them again.
+func withoutBrokers(t *testing.T, end func(*daemon)) {
+	t.Helper()
 	s := newSystem(t, 3, "")
 	s.up()
 	id, open := s.gated("-N3")
 	for _, d := range s.brokers {
-		d.stop()
+		end(d)
 	}
 	open()
 	s.up()

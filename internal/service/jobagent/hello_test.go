@@ -11,7 +11,6 @@ import (
 	"goflux/internal/rpc"
 	"goflux/internal/service"
 	"goflux/internal/testkit/host"
-	"goflux/jobspec"
 )
 
 // greeter is a leader that answers hello when it is told to.
@@ -35,18 +34,10 @@ func TestNoJobBeforeHello(t *testing.T) {
 	b := host.Start(t, host.Options{Size: 1, Attrs: attrs})
 	b.Load(leader.registration())
 	b.Load(On(func(service.Host) Node { return node }))
-	spec, err := jobspec.FromCommand([]string{"true"}, jobspec.Layout{Tasks: 1}, jobspec.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	req := rpc.AgentLaunch{ID: foundJob, Attempt: 1, Term: 7, Jobspec: spec,
-		R: []byte(`{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0"}}],"nodelist":["n0"],"starttime":0,"expiration":0}}`)}
 	owner := b.Owner()
-	lost := owner.Stream("job-agent.launch", req)
-	req.ID = otherJob
-	good := owner.Stream("job-agent.launch", req)
-	req.ID, req.Term = otherJob+1, 6
-	late := owner.Stream("job-agent.launch", req)
+	lost := owner.Stream("job-agent.launch", launchOf(t, foundJob, 7))
+	good := owner.Stream("job-agent.launch", launchOf(t, otherJob, 7))
+	late := owner.Stream("job-agent.launch", launchOf(t, otherJob+1, 6))
 	hello := <-leader.hello
 	if node.started != 0 {
 		t.Error("a shell was started too soon")

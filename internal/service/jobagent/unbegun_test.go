@@ -10,6 +10,7 @@ import (
 	"goflux/internal/rpc"
 	"goflux/internal/service"
 	"goflux/internal/testkit/host"
+	"goflux/jobid"
 	"goflux/jobspec"
 )
 
@@ -32,6 +33,19 @@ func (p *paper) Log(string) string                   { return "" }
 func (p *paper) Remove(string)                       {}
 func (p *paper) Close()                              {}
 
+// launchOf is the launch of a job with a core of the only node.
+func launchOf(t *testing.T, id jobid.ID, term int64) rpc.AgentLaunch {
+	t.Helper()
+	spec, err := jobspec.FromCommand([]string{"true"}, jobspec.Layout{Tasks: 1}, jobspec.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rpc.AgentLaunch{
+		ID: id, Attempt: 1, Term: term, Jobspec: spec,
+		R: []byte(`{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0"}}],"nodelist":["n0"],"starttime":0,"expiration":0}}`),
+	}
+}
+
 // The leader has been told that a shell was started, which began nothing before
 // its broker was killed: it is started after all. Of other jobs a broker knows
 // nothing, and says so.
@@ -39,12 +53,8 @@ func TestUnbegunIsStarted(t *testing.T) {
 	node := &paper{found: []Found{{Dir: "/x", Unbegun: true, Info: rpc.ShellInfo{ID: foundJob, Attempt: 1}}}}
 	b := host.Start(t, host.Options{Size: 1, Attrs: map[string]string{"rundir": t.TempDir()}})
 	b.Load(On(func(service.Host) Node { return node }))
-	spec, err := jobspec.FromCommand([]string{"true"}, jobspec.Layout{Tasks: 1}, jobspec.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	req := rpc.AgentLaunch{ID: foundJob, Attempt: 1, Term: 1, Jobspec: spec, Reattach: true,
-		R: []byte(`{"version":1,"execution":{"R_lite":[{"rank":"0","children":{"core":"0"}}],"nodelist":["n0"],"starttime":0,"expiration":0}}`)}
+	req := launchOf(t, foundJob, 1)
+	req.Reattach = true
 	m := b.Owner().Stream("job-agent.launch", req).Next()
 	var ev rpc.AgentEvent
 	if err := m.Err(); err != nil {
