@@ -202,7 +202,13 @@ func (s *Stream) fail(err error) {
 	s.queue = nil
 	s.room.Broadcast()
 	s.mu.Unlock()
-	if !errors.Is(err, net.ErrClosed) {
+	switch {
+	case errors.Is(err, net.ErrClosed):
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		// The other side has closed. What it said before that is still to be
+		// read, and then its end.
+		_ = s.nc.SetReadDeadline(time.Now().Add(closeGrace))
+	default:
 		s.nc.Close()
 	}
 }

@@ -155,7 +155,7 @@ func (a *appender) transmit() {
 		}
 		a.sending = nil
 		a.wakeWaiting()
-		if a.flush(); a.sending == nil {
+		if a.flush(); a.sending == nil && a.pending == nil {
 			a.link.release(a.hold)
 		}
 	})

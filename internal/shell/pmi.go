@@ -35,7 +35,7 @@ type pmiServer struct {
 }
 
 func (p *pmiServer) init() error {
-	kinds, kvs, nomap, k := "simple", "exchange", false, exchangeFanout
+	kinds, kvs, nomap, k := "simple", "exchange", false, 0
 	opts := p.s.job.opts
 	err := firstError(
 		opts.str("pmi", &kinds),
@@ -186,11 +186,12 @@ type exchange struct {
 
 func (x *exchange) open(k int) {
 	size, rank := x.s.plan.size(), x.s.plan.self
-	if k <= 0 {
+	asked := k > 0
+	if !asked {
 		k = exchangeFanout
 	}
-	if k >= size && rank == 0 && size > 1 {
-		x.s.log.warnf("pmi-simple", "exchange.k is the number of nodes or more: using k=%d, all of them ask the first", size)
+	if k > size && asked && rank == 0 {
+		x.s.log.warnf("pmi-simple", "exchange.k is more than the number of nodes: using k=%d, all of them ask the first", size)
 	}
 	x.parent = -1
 	if rank > 0 {
