@@ -71,9 +71,8 @@ func (l *driver) useInside() {
 // returns tells whether an init system starts the instance again, with the state
 // that it has now.
 func (l *driver) returns() bool {
-	method, _ := l.h.Attr("broker.boot-method")
 	thrown, _ := l.h.Attr("statedir-cleanup")
-	return method == "config" && thrown == "0"
+	return service.BrokersReturn(l.h) && thrown == "0"
 }
 
 // trimCleanup leaves out what rc1 pushed for the end of jobs, and then starts the

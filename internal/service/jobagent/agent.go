@@ -40,7 +40,8 @@ func On(node func(service.Host) Node) *service.Registration {
 			if a.cores, err = a.node.Cores(); err != nil { // the shells read the topology themselves
 				h.Log().Warn("the node's topology is not known", "err", err)
 			}
-			a.known = !a.returns() || a.node.Remembers(a.jobDirs())
+			// Where brokers do not return, no node comes back.
+			a.known = !service.BrokersReturn(h) || a.node.Remembers(a.jobDirs())
 			a.adopt()
 			a.introduce()
 			a.unclaimed()

@@ -20,13 +20,6 @@ import (
 // that there was none, has the leader give up what may have begun here, and
 // takes no job before.
 
-// returns tells whether an init system starts brokers again that died: elsewhere
-// no node comes back.
-func (a *agent) returns() bool {
-	method, _ := a.h.Attr("broker.boot-method")
-	return method == "config"
-}
-
 // introduce tells the leader that nothing is known of earlier agents, until it
 // has heard it.
 func (a *agent) introduce() {

@@ -49,7 +49,7 @@ func (e *exec) awaited(j *job, sh *shell, err error) bool {
 	if sh.pid == 0 && now.Sub(e.began) < afterRestart {
 		return true
 	}
-	if !e.brokersReturn() || num == syscall.ENOSYS && sh.away.IsZero() && sh.pid == 0 {
+	if !service.BrokersReturn(e.h) || num == syscall.ENOSYS && sh.away.IsZero() && sh.pid == 0 {
 		return false
 	}
 	if sh.away.IsZero() {
@@ -60,12 +60,6 @@ func (e *exec) awaited(j *job, sh *shell, err error) bool {
 	// its clock is set, no node can return to it.
 	sh.missed++
 	return time.Duration(sh.missed)*relaunchPause < e.conf.nodeReturn
-}
-
-// brokersReturn tells whether an init system starts brokers again that died.
-func (e *exec) brokersReturn() bool {
-	method, _ := e.h.Attr("broker.boot-method")
-	return method == "config"
 }
 
 // relaunch has a shell found again, or started if that has not happened.

@@ -157,7 +157,7 @@ func (e *exec) awaitStragglers(j *job) {
 		return
 	}
 	// Where brokers return, the others may not have been able to say that they end.
-	if e.brokersReturn() {
+	if service.BrokersReturn(e.h) {
 		limit += e.conf.nodeReturn
 	}
 	j.straggle = e.h.After(limit, func() {

@@ -20,7 +20,11 @@ import (
 
 // agentHello serves job-exec.agent-hello.
 func (e *exec) agentHello(c *service.Call, req *rpc.AgentHello) {
-	if !e.whole {
+	switch {
+	case !e.whole && len(e.early) == maxEarly: // it asks again
+		c.Fail(errNotWhole)
+		return
+	case !e.whole:
 		e.early = append(e.early, func() { e.agentHello(c, req) })
 		return
 	}
@@ -37,5 +41,15 @@ func (e *exec) agentHello(c *service.Call, req *rpc.AgentHello) {
 		j := e.jobs[s.ID]
 		e.shellGone(j, j.shells[req.Rank], ": it was restarted while the job was being started")
 	}
-	e.recorded(false, func() { c.Respond(&welcome) })
+	e.recorded(false, func(err error) {
+		if err != nil { // it asks again
+			c.Fail(err)
+			return
+		}
+		c.Respond(&welcome)
+	})
 }
+
+// maxEarly bounds how many nodes wait for the jobs to be known: more than there
+// are, but for those that are restarted again and again meanwhile.
+const maxEarly = 1 << 16

@@ -132,7 +132,11 @@ func (e *exec) Start() {
 			return
 		}
 		e.h.SetRunning()
-		e.recorded(false, func() {
+		e.recorded(false, func(err error) {
+			if err != nil {
+				e.h.Log().Error("the jobs of an earlier execution service are not known", "err", err)
+				return
+			}
 			e.whole = true
 			for _, fn := range e.early {
 				fn()
@@ -143,16 +147,12 @@ func (e *exec) Start() {
 }
 
 // recorded calls fn when all that the job manager was told before is durable,
-// and all that it had to say before was heard: it answers in that order. Where
-// there is no hurry, it need not hasten that.
-func (e *exec) recorded(mayWait bool, fn func()) {
+// and all that it had to say before was heard: it answers in that order. An error
+// says that it cannot answer. Where there is no hurry, it need not hasten that.
+func (e *exec) recorded(mayWait bool, fn func(error)) {
 	e.h.Request(service.Request{
 		Topic: "job-manager.sync", NodeID: message.NodeAny, Payload: rpc.JobsSync{MayWait: mayWait},
-	}, func(m *message.Message) {
-		if m.Err() == nil {
-			fn()
-		}
-	})
+	}, func(m *message.Message) { fn(m.Err()) })
 }
 
 // Stop implements service.Stopper: RFC 32's error response says that the
@@ -455,7 +455,10 @@ func (e *exec) forget(j *job) {
 	if len(j.ranks) == 0 {
 		return
 	}
-	e.recorded(true, func() {
+	e.recorded(true, func(err error) {
+		if err != nil {
+			return
+		}
 		for _, rank := range j.ranks {
 			e.h.Request(service.Request{
 				Topic: "job-agent.forget", NodeID: rank, Payload: rpc.AgentForget{ID: j.id, Attempt: j.attempt},
