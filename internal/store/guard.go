@@ -49,6 +49,7 @@ type guard struct {
 	next  int64               // the log's first frame that has not been looked at
 	pages map[uint32]struct{} // of the file whose checksum is not up to date
 	done  int64               // frames that have been copied
+	buf   []byte              // pages as they are summed
 	lost  bool                // it could not be kept
 }
 
@@ -181,16 +182,34 @@ func (g *guard) follow() error {
 		}
 		g.salts, g.next, g.done = salts, 0, 0
 	}
-	for ; ; g.next++ {
-		var head [16]byte
-		if _, err := g.log.ReadAt(head[:], 32+g.next*int64(24+g.size)); err != nil {
-			return ignoreEnd(err)
+	return ignoreEnd(g.newFrames())
+}
+
+// newFrames notes the pages of the log's new frames. Several are read together,
+// the more the more there have been.
+func (g *guard) newFrames() error {
+	frame := 24 + g.size
+	for n := 2; ; n = min(2*n, sumAtOnce) {
+		b := g.buffer(n * frame)
+		got, err := g.log.ReadAt(b, 32+g.next*int64(frame))
+		for b = b[:got]; len(b) >= 16; b = b[min(frame, len(b)):] {
+			if [8]byte(b[8:16]) != g.salts {
+				return nil
+			}
+			g.pages[binary.BigEndian.Uint32(b)] = struct{}{}
+			g.next++
 		}
-		if [8]byte(head[8:]) != salts {
-			return nil
+		if err != nil {
+			return err
 		}
-		g.pages[binary.BigEndian.Uint32(head[:])] = struct{}{}
 	}
+}
+
+func (g *guard) buffer(size int) []byte {
+	if cap(g.buf) < size {
+		g.buf = make([]byte, size)
+	}
+	return g.buf[:size]
 }
 
 func ignoreEnd(err error) error {
@@ -211,18 +230,43 @@ func (g *guard) sum() error {
 		return err
 	}
 	count := uint32(fi.Size() / int64(g.size))
-	page := make([]byte, g.size)
-	for n := range g.pages {
-		if n > count {
-			continue // the file has become shorter
+	pages := slices.Sorted(maps.Keys(g.pages))
+	for len(pages) > 0 && pages[0] <= count { // the file may have become shorter
+		n := 1
+		for n < len(pages) && n < sumAtOnce && pages[n] == pages[0]+uint32(n) && pages[n] <= count {
+			n++
 		}
-		if _, err := g.db.ReadAt(page, int64(n-1)*int64(g.size)); err != nil {
+		if m, err := g.sumRun(pages[0], n); err != nil {
 			return err
+		} else if int(m) < n {
+			return io.ErrUnexpectedEOF
 		}
-		if _, err := g.f.WriteAt(binary.BigEndian.AppendUint32(nil, checksum(page)), guardSums+4*int64(n-1)); err != nil {
-			return err
-		}
+		pages = pages[n:]
 	}
+	return g.summed(count)
+}
+
+// sumAtOnce is how many pages are read together.
+const sumAtOnce = 64
+
+// sumRun writes the checksums of up to n pages from first on, and tells of how
+// many: at the end of the file, of fewer.
+func (g *guard) sumRun(first uint32, n int) (uint32, error) {
+	b := g.buffer(n * g.size)
+	got, err := g.db.ReadAt(b, int64(first-1)*int64(g.size))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	sums := make([]byte, 0, 4*n)
+	for b := b[:got]; len(b) >= g.size; b = b[g.size:] {
+		sums = binary.BigEndian.AppendUint32(sums, checksum(b[:g.size]))
+	}
+	_, err = g.f.WriteAt(sums, guardSums+4*int64(first-1))
+	return uint32(len(sums) / 4), err
+}
+
+// summed says, and makes sure, that all of the file's pages have their checksum.
+func (g *guard) summed(count uint32) error {
 	if err := g.writeHead(count); err != nil {
 		return err
 	}
@@ -240,29 +284,17 @@ func (g *guard) sumAll() error {
 		return err
 	}
 	count := uint32(fi.Size() / int64(g.size))
-	pages := make([]byte, 256*g.size)
 	for first := uint32(1); first <= count; {
-		n, err := g.db.ReadAt(pages, int64(first-1)*int64(g.size))
-		if err != nil && !errors.Is(err, io.EOF) {
+		n, err := g.sumRun(first, sumAtOnce)
+		if err != nil {
 			return err
 		}
-		var sums []byte
-		for b := pages[:n]; len(b) >= g.size; b = b[g.size:] {
-			sums = binary.BigEndian.AppendUint32(sums, checksum(b[:g.size]))
-		}
-		if len(sums) == 0 {
+		if n == 0 {
 			break
 		}
-		if _, err := g.f.WriteAt(sums, guardSums+4*int64(first-1)); err != nil {
-			return err
-		}
-		first += uint32(len(sums) / 4)
+		first += n
 	}
-	if err := g.writeHead(count); err != nil {
-		return err
-	}
-	clear(g.pages)
-	return g.f.Sync()
+	return g.summed(count)
 }
 
 // close closes the guard's files. The database must not be open any more.
@@ -358,6 +390,7 @@ func (s *Store) copyLog() error {
 		}})
 	s.guard.done = s.guard.next
 	if err != nil || copied < frames { // the log is still there, so all is well
+		s.guard.done -= int64(s.opt.CheckpointPages) * 7 / 8 // it grows until all is copied: soon again
 		return nil
 	}
 	return s.guard.sum()

@@ -232,6 +232,8 @@ func (s *Store) connect(flags sqlite.OpenFlags) (*sqlite.Conn, error) {
 		"PRAGMA auto_vacuum=INCREMENTAL", // for a new file; an old one stays as it is
 		"PRAGMA journal_mode=WAL", "PRAGMA synchronous=" + s.synchronous(),
 		fmt.Sprintf("PRAGMA wal_autocheckpoint=%d", s.autoCheckpoint()),
+		// A log that has once been longer gives the rest back when it begins anew.
+		fmt.Sprintf("PRAGMA journal_size_limit=%d", s.opt.CheckpointPages*defaultPageSize),
 	} {
 		if err := sqlitex.ExecuteTransient(c, p, nil); err != nil {
 			_ = c.Close()

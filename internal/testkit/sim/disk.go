@@ -47,8 +47,9 @@ func (d *disk) path() string {
 	return filepath.Join(d.dir, fmt.Sprintf("%d-%s", d.life, store.FileName))
 }
 
-// diskSize is small, so that what the store sets aside is, too.
-const diskSize = 8 << 20
+// size is small, and grows with the history: so are what the store sets aside
+// and how long its log becomes before it is copied.
+func (d *disk) size() int64 { return 8<<20 + int64(d.w.opt.Jobs)*16<<10 }
 
 // open opens the store for a broker's life.
 func (d *disk) open(b *broker) error {
@@ -60,9 +61,9 @@ func (d *disk) open(b *broker) error {
 
 func (d *disk) space(string) (free, total int64, err error) {
 	if d.full {
-		return 0, diskSize, nil
+		return 0, d.size(), nil
 	}
-	return diskSize, diskSize, nil
+	return d.size(), d.size(), nil
 }
 
 // hook fails a transaction for want of space. When the store has given up what

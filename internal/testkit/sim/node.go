@@ -53,7 +53,6 @@ type broker struct {
 	modules []*module
 	groups  map[string]*module
 	overlay *overlay
-	leaf    bool // it has no children
 	clients []*client
 	ends    []*end // of connections
 	online  bool   // all modules run
@@ -120,7 +119,6 @@ func (n *node) start() {
 		}
 	}
 	b.overlay = newOverlay(b)
-	b.leaf = len(n.w.tree.Children(n.rank)) == 0
 	b.loadAll(b.registrations())
 }
 

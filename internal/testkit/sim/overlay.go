@@ -220,11 +220,24 @@ func (c *childLink) Deliver(m *message.Message) {
 	c.end.send(m)
 }
 
-// idle tells of an event that it would be lost on a leaf, where nobody listens:
-// then it need not go there. Of a thousand brokers most are leaves.
+// idle tells of an event that it would be lost in the child's subtree, where
+// nobody listens: then it need not go there. Who begins to listen while it is on
+// its way has come too late for it.
 func (c *childLink) idle(m *message.Message) bool {
-	b := c.end.peer.b
-	return b.leaf && !b.router.Wants(m)
+	return !c.o.b.w.listens(c.rank, m)
+}
+
+// listens tells whether a broker of the subtree would hand on an event.
+func (w *world) listens(rank uint32, m *message.Message) bool {
+	if b := w.nodes[rank].broker; b != nil && b.router.Wants(m) {
+		return true
+	}
+	for _, child := range w.tree.Children(rank) {
+		if w.listens(child, m) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *childLink) unreachable(m *message.Message) {
