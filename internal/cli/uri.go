@@ -27,8 +27,13 @@ func newURI(a *app) *cobra.Command {
 	var o uriOptions
 	cmd := &cobra.Command{
 		Use: "uri [OPTIONS] TARGET", Short: "tell where another instance is",
-		Long: "Tell the URI of the instance that TARGET names: a URI, jobid:PATH or PATH (jobs\n" +
-			"within jobs, \"..\" for the enclosing instance, \"/\" for the outermost), pid:PID.",
+		Long: "Tell the URI of the instance that TARGET names: SCHEME:PATH, or PATH for a job.\n\n" +
+			"Supported resolver schemes:\n" +
+			"  jobid:PATH   jobs within jobs, \"..\" for the enclosing instance, \"/\" for the outermost\n" +
+			"  pid:PID      the instance of a process of this host\n" +
+			"  slurm:JOBID  an instance that runs as a job of Slurm\n" +
+			"  lsf:JOBID    an instance that runs as a job of IBM Spectrum LSF\n" +
+			"  local:, ssh: a URI, which is returned as it is",
 		Args: a.operands(1, 1),
 	}
 	fs := cmd.Flags()
@@ -47,7 +52,10 @@ func newURI(a *app) *cobra.Command {
 }
 
 // uriOptions are options, or words behind a target's question mark.
-type uriOptions struct{ remote, local, wait bool }
+type uriOptions struct {
+	remote, local, wait bool
+	here                bool // of lsf: this is the job's node
+}
 
 func (o *uriOptions) words(query string) error {
 	for _, w := range strings.Split(query, "&") {
@@ -59,6 +67,8 @@ func (o *uriOptions) words(query string) error {
 			o.remote = true
 		case "wait":
 			o.wait = true
+		case onComputeNode:
+			o.here = true
 		default:
 			return fail("unknown query option %q", w)
 		}
@@ -91,6 +101,10 @@ func (a *app) lookupURI(target string, o uriOptions) (string, error) {
 		uri, err = a.jobURI(path, o.wait)
 	case "pid":
 		uri, err = processURI(path)
+	case "slurm":
+		uri, err = a.slurmURI(path)
+	case "lsf":
+		uri, err = a.lsfURI(path, o.here)
 	default:
 		return "", fail("No plugin for URI scheme %s", scheme)
 	}

@@ -86,7 +86,7 @@ func (r *luaRC) defaults(user string) error {
 			return err
 		}
 	}
-	if mpi, version := r.optionVersion("mpi"); mpi != "" && mpi != "none" {
+	if mpi, version := r.s.job.opts.version("mpi"); mpi != "" && mpi != "none" {
 		if err := r.sourceOption("mpi", mpi, version); err != nil {
 			return err
 		}
@@ -139,13 +139,6 @@ func (r *luaRC) sourceOption(option, value, version string) error {
 		}
 	}
 	return nil
-}
-
-// optionVersion splits an option of the form value@version.
-func (r *luaRC) optionVersion(name string) (value, version string) {
-	_ = r.s.job.opts.str(name, &value) // "" for what is no string
-	value, version, _ = strings.Cut(value, "@")
-	return value, version
 }
 
 // run runs a file.

@@ -180,7 +180,7 @@ func (r *luaRC) shellFunctions() map[string]lua.LGFunction {
 			return 1
 		},
 		"getopt_with_version": func(l *lua.LState) int {
-			value, version := r.optionVersion(l.CheckString(1))
+			value, version := s.job.opts.version(l.CheckString(1))
 			for _, text := range []string{value, version} {
 				if text == "" {
 					l.Push(lua.LNil)
@@ -200,7 +200,7 @@ func (r *luaRC) shellFunctions() map[string]lua.LGFunction {
 		}),
 		"source_rcpath_option": r.check(func(l *lua.LState) error {
 			option := l.CheckString(1)
-			value, version := r.optionVersion(option)
+			value, version := s.job.opts.version(option)
 			if value == "" || value == "none" {
 				return nil
 			}

@@ -51,6 +51,13 @@ func (o options) get(path string) jsontext.Value {
 // isSet reports whether an option is set, to whatever.
 func (o options) isSet(path string) bool { return o.get(path) != nil }
 
+// version splits an option of the form value@version; "" for what is no string.
+func (o options) version(path string) (value, version string) {
+	_ = o.str(path, &value)
+	value, version, _ = strings.Cut(value, "@")
+	return value, version
+}
+
 // object checks that an option, if set, is an object.
 func (o options) object(path string) error {
 	if v := o.get(path); v != nil && v.Kind() != '{' {

@@ -48,6 +48,7 @@ func builtins(s *Shell) []plugin {
 		&exceptions{s: s},
 		&tasksDone{s: s},
 		&limits{s: s},
+		&mpi{s: s},
 		&expiry{s: s},
 		&oom{s: s},
 		&sysmon{s: s},

@@ -336,6 +336,41 @@ func TestLimitsAndMasks(t *testing.T) {
 	expect(t, "stdout", b.output("stdout")["0"], "64\n0\n$")
 }
 
+func TestMPI(t *testing.T) {
+	job := func(options string) string {
+		b := newBrokers(t, 1)
+		// LD_PRELOAD is set for what the shell starts: a shell that prints it
+		// would complain of a file that is not there.
+		r := b.run(testJob{
+			command: []string{"sh", "-c", "env | grep -E '^(OMPI|PMIX|LD_PRELOAD)' | sort; ulimit -S -s"}, options: options,
+			env: map[string]string{"OMPI_LEFT": "1", "PMIX_LEFT": "1"},
+		})
+		expect(t, "exit of "+options, r.wait(), []int{0})
+		return b.output("stdout")["0"]
+	}
+	const vader = "OMPI_MCA_btl_vader_backing_directory=/"
+	if got := job(`{}`); !strings.Contains(got, vader) || !strings.Contains(got, "PMIX_LEFT") || strings.Contains(got, "spectrum") {
+		t.Errorf("Open MPI:\n%s", got)
+	}
+	if got := job(`{"mpi":"none"}`); strings.Contains(got, vader) {
+		t.Errorf("none:\n%s", got)
+	}
+	got := job(`{"mpi":"spectrum@10.4"}`)
+	for _, want := range []string{
+		vader, "OMPI_COMM_WORLD_RANK=0\n", "OMPI_MCA_btl=self\n", "LD_PRELOAD=/opt/ibm/spectrum_mpi/lib/libpami_cudahook.so", "\n10240\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("spectrum: no %q in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "_LEFT") {
+		t.Errorf("spectrum: too much in\n%s", got)
+	}
+	if got := job(`{"mpi":"spectrum","rlimit":{"stack":4194304}}`); !strings.Contains(got, "\n4096\n") {
+		t.Errorf("spectrum with a stack:\n%s", got)
+	}
+}
+
 func TestAffinity(t *testing.T) {
 	cores := func(i *rpc.ShellInfo) { i.Cores = []string{"0", "1"} }
 	show := sh("grep Cpus_allowed_list /proc/self/status | cut -f2")

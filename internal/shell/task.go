@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -100,8 +101,8 @@ func (s *Shell) startTasks() error {
 		return err
 	}
 	base := make([]string, 0, len(s.job.env)+len(s.tasks))
-	for k, v := range s.job.env {
-		base = append(base, k+"="+v)
+	for _, name := range slices.Sorted(maps.Keys(s.job.env)) { // the same in each run
+		base = append(base, name+"="+s.job.env[name])
 	}
 	for _, t := range s.tasks {
 		t.spec.Group, t.spec.StopAtExec = !noSetpgrp, s.events.sync
@@ -134,8 +135,8 @@ func (t *task) start(base []string) error {
 	}
 	t.spec.Dir = s.dir
 	t.spec.Env = t.inherit(base)
-	for k, v := range t.env {
-		t.spec.Env = append(t.spec.Env, k+"="+v)
+	for _, name := range slices.Sorted(maps.Keys(t.env)) {
+		t.spec.Env = append(t.spec.Env, name+"="+t.env[name])
 	}
 	proc, err := process.Start(&t.spec)
 	if err != nil {
