@@ -24,6 +24,9 @@ func TestGuestNamespaceOutlivesExec(t *testing.T) {
 	if v := c.ok("kvs", "get", c.ok("job", "id", "--to=kvs", id)+".guest.a.b"); v != "42" {
 		t.Errorf("after its end: %q", v)
 	}
+	if v := c.ok("job", "info", id, "guest.a.b"); v != "42" {
+		t.Errorf("job info shows %q", v)
+	}
 	if v := c.ok("kvs", "namespace", "list"); strings.Contains(v, ns) {
 		t.Errorf("the namespace is still there:\n%s", v)
 	}

@@ -78,20 +78,43 @@ func (s *jobs) lookup(c *service.Call, req *rpc.JobInfoLookup) {
 
 func (s *jobs) respondLookup(c *service.Call, j *job.Job, req *rpc.JobInfoLookup) {
 	out := map[string]any{"id": uint64(req.ID)}
+	var others []string // that are no documents of ours
 	for _, key := range req.Keys {
 		v, err := s.document(j, key, req.Flags)
+		if err == syscall.ENOENT && key != "R" {
+			others = append(others, key)
+			continue
+		}
 		if err != nil {
 			c.Fail(absent(err, "key not found"))
 			return
 		}
 		out[key] = v
 	}
-	c.Respond(out)
+	s.respondWithKVS(c, j, out, others)
+}
+
+// respondWithKVS completes the answer to a lookup by keys that a program has put
+// into the job's directory of the KVS, or into its guest namespace.
+func (s *jobs) respondWithKVS(c *service.Call, j *job.Job, out map[string]any, keys []string) {
+	if len(keys) == 0 {
+		c.Respond(out)
+		return
+	}
+	lookup := rpc.KVSLookup{Key: j.ID.KVS() + "." + keys[0], Namespace: core.Primary}
+	s.kvsValue(&lookup, func(data []byte, err error) {
+		if err != nil {
+			c.Fail(absent(err, "key not found"))
+			return
+		}
+		out[keys[0]] = string(data)
+		s.respondWithKVS(c, j, out, keys[1:])
+	})
 }
 
 // absent says what it is that was not found.
 func absent(err error, text string) error {
-	if err == syscall.ENOENT {
+	if message.Errno(err) == syscall.ENOENT {
 		return message.Errorf(syscall.ENOENT, "%s", text)
 	}
 	return err

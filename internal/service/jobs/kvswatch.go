@@ -138,10 +138,23 @@ func (s *jobs) lookupGuest(c *service.Call, j *job.Job, key string, w *watching)
 		c.Fail(syscall.ENOENT)
 		return
 	}
-	s.h.Request(service.Request{
-		Topic: "kvs.lookup", NodeID: message.NodeAny,
-		Payload: &rpc.KVSLookup{Key: key, Rootdir: &treeobj.JSON{Object: treeobj.Dirref{Refs: []string{root}}}},
-	}, func(m *message.Message) {
+	lookup := rpc.KVSLookup{Key: key, Rootdir: &treeobj.JSON{Object: treeobj.Dirref{Refs: []string{root}}}}
+	s.kvsValue(&lookup, func(data []byte, err error) {
+		if err != nil {
+			c.Fail(err)
+			return
+		}
+		sendLines(c, bytes.TrimRight(data, "\x00"))
+		if w.sentinel {
+			sendSentinel(c)
+		}
+		c.End()
+	})
+}
+
+// kvsValue looks a value up in the KVS. EINVAL for a directory.
+func (s *jobs) kvsValue(lookup *rpc.KVSLookup, fn func([]byte, error)) {
+	s.h.Request(service.Request{Topic: "kvs.lookup", NodeID: message.NodeAny, Payload: lookup}, func(m *message.Message) {
 		var v rpc.KVSValue
 		err := m.Err()
 		if err == nil {
@@ -151,15 +164,7 @@ func (s *jobs) lookupGuest(c *service.Call, j *job.Job, key string, w *watching)
 		if err == nil && !ok {
 			err = syscall.EINVAL
 		}
-		if err != nil {
-			c.Fail(err)
-			return
-		}
-		sendLines(c, bytes.TrimRight(val.Data, "\x00"))
-		if w.sentinel {
-			sendSentinel(c)
-		}
-		c.End()
+		fn(val.Data, err)
 	})
 }
 
