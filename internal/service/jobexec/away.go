@@ -103,7 +103,7 @@ func (e *exec) nodeFailed(j *job, sh *shell, how string) {
 	text := fmt.Sprintf("node failure on %s (shell rank %d)%s", j.r.Host(sh.rank), sh.shellRank, how)
 	if critical {
 		e.tellLost(j, sh, true, text)
-		e.fatal(j, exceptionNodeFailure, fmt.Sprintf("node failure on %s (rank %d)%s", j.r.Host(sh.rank), sh.rank, how))
+		e.failNode(j, sh, how)
 		return
 	}
 	if j.fatal {
@@ -111,6 +111,11 @@ func (e *exec) nodeFailed(j *job, sh *shell, how string) {
 	}
 	e.respond(j, "exception", rpc.ExecData{Severity: severityNotCritical, Type: exceptionNodeFailure, Note: text})
 	e.tellLost(j, sh, false, "") // the exception has the words
+}
+
+// failNode ends a job for the loss of a node.
+func (e *exec) failNode(j *job, sh *shell, how string) {
+	e.fatal(j, exceptionNodeFailure, fmt.Sprintf("node failure on %s (rank %d)%s", j.r.Host(sh.rank), sh.rank, how))
 }
 
 // errNotWhole answers who must ask again when the jobs of an earlier service

@@ -29,17 +29,9 @@ func (e *exec) agentHello(c *service.Call, req *rpc.AgentHello) {
 		return
 	}
 	welcome := rpc.AgentWelcome{Term: e.term}
-	for _, j := range e.jobs {
-		sh := j.shells[req.Rank]
-		if sh == nil || sh.ended || sh.pid != 0 || !j.again && !sh.unsure {
-			continue // if it has begun, the node will be found to have it no more
-		}
+	for _, j := range e.mayHaveBegun(req.Rank) {
 		welcome.Lost = append(welcome.Lost, rpc.AgentShell{ID: j.id, Attempt: j.attempt})
-	}
-	slices.SortFunc(welcome.Lost, func(a, b rpc.AgentShell) int { return cmp.Compare(a.ID, b.ID) })
-	for _, s := range welcome.Lost {
-		j := e.jobs[s.ID]
-		e.shellGone(j, j.shells[req.Rank], ": it was restarted while the job was being started")
+		e.giveUp(j, j.shells[req.Rank], ": it was restarted while the job was being started")
 	}
 	e.recorded(false, func(err error) {
 		if err != nil { // it asks again
@@ -48,6 +40,44 @@ func (e *exec) agentHello(c *service.Call, req *rpc.AgentHello) {
 		}
 		c.Respond(&welcome)
 	})
+}
+
+// mayHaveBegun lists the jobs whose shell may have begun on a node, and of which
+// that is not on record. Where the shell is known to have begun, or to have ended
+// since, it is known here alone: as long as the job waits for other nodes, its
+// start is not on record, and the next leader would have it started everywhere.
+func (e *exec) mayHaveBegun(rank uint32) []*job {
+	var jobs []*job
+	for _, j := range e.jobs {
+		sh := j.shells[rank]
+		switch {
+		case sh == nil:
+		case sh.pid == 0 && !sh.ended:
+			if j.again || sh.unsure {
+				jobs = append(jobs, j)
+			}
+		case !j.onRecord(): // else the node will be found to have it no more
+			jobs = append(jobs, j)
+		}
+	}
+	slices.SortFunc(jobs, func(a, b *job) int { return cmp.Compare(a.id, b.id) })
+	return jobs
+}
+
+// onRecord tells whether the job's start is, or will be before anything that is
+// recorded from now on.
+func (j *job) onRecord() bool { return j.started || j.reattach }
+
+// giveUp ends a job that may have begun on a node that does not know that. When
+// its start is not on record it cannot do without the node, critical or not: it
+// would be started there again.
+func (e *exec) giveUp(j *job, sh *shell, how string) {
+	if !j.onRecord() {
+		e.failNode(j, sh, how)
+	}
+	if !sh.ended {
+		e.shellGone(j, sh, how)
+	}
 }
 
 // maxEarly bounds how many nodes wait for the jobs to be known: more than there

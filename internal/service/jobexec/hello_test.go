@@ -7,35 +7,46 @@ import (
 	"testing"
 
 	"goflux/internal/rpc"
-	"goflux/jobspec"
+	"goflux/internal/testkit/host"
 )
 
 // A node that has lost its memory does not get a job that may have begun there
 // before; one that was surely not there before, it gets.
 func TestNodeWithoutMemory(t *testing.T) {
 	a := newAround(t)
-	a.mute = true
-	spec, err := jobspec.FromCommand([]string{"true"}, jobspec.Layout{Tasks: 2}, jobspec.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	a.mute = map[uint32]bool{0: true, 1: true}
 	owner := a.leader.Owner()
-	req := rpc.ExecStart{
-		ID: oldJob, UserID: oldUser, Jobspec: spec, Attempt: 1, Again: true,
-		R: []byte(`{"version":1,"execution":{"R_lite":[{"rank":"0-1","children":{"core":"0"}}],"nodelist":["n[0-1]"],"starttime":0,"expiration":0}}`),
-	}
+	req := newJob(t)
+	req.Again = true
 	old := owner.Stream("job-exec.start", req)
 	req.ID, req.Again = oldJob+1, false
 	owner.Stream("job-exec.start", req)
+	a.loses(t, old)
+}
+
+// Nor does it get one whose shell there has begun, and has even ended, when
+// that is not on record: the job is still being started on another node.
+func TestNodeWithoutMemoryOfAnEnd(t *testing.T) {
+	a := newAround(t)
+	a.mute = map[uint32]bool{0: true}
+	a.over = true
+	m := a.leader.Owner().Stream("job-exec.start", newJob(t))
+	<-a.rest // the leader knows of the end
+	a.loses(t, m)
+}
+
+// loses has rank 1 come without memory: the job is to be given up.
+func (a *around) loses(t *testing.T, of *host.Stream) {
+	t.Helper()
 	var w rpc.AgentWelcome
-	if err := owner.RPC("job-exec.agent-hello", rpc.AgentHello{Rank: 1}, &w); err != nil {
+	if err := a.leader.Owner().RPC("job-exec.agent-hello", rpc.AgentHello{Rank: 1}, &w); err != nil {
 		t.Fatal(err)
 	}
 	if len(w.Lost) != 1 || w.Lost[0] != (rpc.AgentShell{ID: oldJob, Attempt: 1}) || w.Term == 0 {
 		t.Errorf("welcome: %+v", w)
 	}
 	var r rpc.ExecResponse
-	m := old.Next()
+	m := of.Next()
 	if err := errors.Join(m.Err(), m.Decode(&r)); err != nil || r.Type != "exception" || r.Data.Type != exceptionNodeFailure {
 		t.Errorf("%+v, %v", r, err)
 	}

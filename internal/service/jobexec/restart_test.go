@@ -23,7 +23,7 @@ type around struct {
 	killed chan rpc.AgentKill
 	rest   chan rpc.JobStreamAppend // what shells that have ended left
 	over   bool                     // the shell on rank 1 has ended
-	mute   bool                     // launches are not answered
+	mute   map[uint32]bool          // launches on a rank are not answered
 	slow   bool                     // the job manager does not come to answer
 }
 
@@ -80,7 +80,7 @@ func (a *around) append(_ *service.Call, req *rpc.JobStreamAppend) {
 func (a *around) forget(*service.Call, *rpc.AgentForget) (any, error) { return nil, nil }
 
 func (a *around) launch(c *service.Call, req *rpc.AgentLaunch) {
-	if a.mute {
+	if a.mute[c.Msg.NodeID] {
 		return
 	}
 	c.Respond(rpc.AgentEvent{Type: "started", Pid: 1, Found: true})
@@ -99,17 +99,24 @@ func (a *around) barriers(*service.Call, *rpc.Empty) (any, error) {
 	return rpc.ShellPassed{Passed: oldPassed}, nil
 }
 
-// start hands the job to the service and waits until its shells are found.
-func (a *around) start(t *testing.T, ending bool) {
-	t.Helper()
+// newJob is a job on both nodes that is to be started.
+func newJob(t *testing.T) rpc.ExecStart {
 	spec, err := jobspec.FromCommand([]string{"true"}, jobspec.Layout{Tasks: 2}, jobspec.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := a.leader.Owner().Stream("job-exec.start", rpc.ExecStart{
-		ID: oldJob, UserID: oldUser, Jobspec: spec, Attempt: 1, Reattach: true, Ending: ending,
+	return rpc.ExecStart{
+		ID: oldJob, UserID: oldUser, Jobspec: spec, Attempt: 1,
 		R: []byte(`{"version":1,"execution":{"R_lite":[{"rank":"0-1","children":{"core":"0"}}],"nodelist":["n[0-1]"],"starttime":0,"expiration":0}}`),
-	}).Next()
+	}
+}
+
+// start hands the job to the service and waits until its shells are found.
+func (a *around) start(t *testing.T, ending bool) {
+	t.Helper()
+	req := newJob(t)
+	req.Reattach, req.Ending = true, ending
+	m := a.leader.Owner().Stream("job-exec.start", req).Next()
 	var r rpc.ExecResponse
 	if err := errors.Join(m.Err(), m.Decode(&r)); err != nil || r.Type != "reattached" {
 		t.Fatalf("%+v, %v", r, err)
