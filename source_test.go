@@ -72,6 +72,9 @@ func TestEveryPackageHasDoc(t *testing.T) {
 // one: the project installs below a prefix and reads /etc, /run, /var, /tmp.
 var developersPath = regexp.MustCompile(`(^|[\s"'=:(,` + "`" + `])/(opt|work|Users)/[a-z]`)
 
+// vendorPath is where IBM's software is, on every machine that has it.
+var vendorPath = []byte("/opt/ibm/")
+
 func TestNoDevelopersPath(t *testing.T) {
 	here, err := os.Getwd()
 	if err != nil {
@@ -79,7 +82,7 @@ func TestNoDevelopersPath(t *testing.T) {
 	}
 	eachFile(t, func(path string, text []byte) {
 		for i, line := range bytes.Split(text, []byte("\n")) {
-			if developersPath.Match(line) || bytes.Contains(line, []byte(here+"/")) {
+			if developersPath.Match(bytes.ReplaceAll(line, vendorPath, nil)) || bytes.Contains(line, []byte(here+"/")) {
 				t.Errorf("%s:%d names a path of one machine: %.120s", path, i+1, bytes.TrimSpace(line))
 			}
 		}
