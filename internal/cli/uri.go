@@ -92,6 +92,9 @@ func (a *app) lookupURI(target string, o uriOptions) (string, error) {
 	if err := o.words(query); err != nil {
 		return "", err
 	}
+	if o.here && scheme != "lsf" {
+		return "", fail("%s is a query option of lsf alone", onComputeNode)
+	}
 	var uri string
 	var err error
 	switch scheme {

@@ -67,6 +67,9 @@ func TestSlurmURI(t *testing.T) {
 	if _, err := a.slurmURI("-o"); err == nil || !strings.Contains(err.Error(), "not a Slurm job id") {
 		t.Errorf("an option: %v", err)
 	}
+	if _, err := a.lookupURI("pid:1?is_compute", uriOptions{}); err == nil || !strings.Contains(err.Error(), "lsf alone") {
+		t.Errorf("what is for lsf: %v", err)
+	}
 }
 
 func TestLSFHost(t *testing.T) {

@@ -339,8 +339,6 @@ func TestLimitsAndMasks(t *testing.T) {
 func TestMPI(t *testing.T) {
 	job := func(options string) string {
 		b := newBrokers(t, 1)
-		// LD_PRELOAD is set for what the shell starts: a shell that prints it
-		// would complain of a file that is not there.
 		r := b.run(testJob{
 			command: []string{"sh", "-c", "env | grep -E '^(OMPI|PMIX|LD_PRELOAD)' | sort; ulimit -S -s"}, options: options,
 			env: map[string]string{"OMPI_LEFT": "1", "PMIX_LEFT": "1"},
