@@ -69,6 +69,9 @@ func (id ID) KVS() string { return kvsPrefix + id.DotHex() }
 
 const kvsPrefix = "job."
 
+// Namespace is the name of the job's guest namespace in the KVS (RFC 16).
+func (id ID) Namespace() string { return "job-" + id.Dec() }
+
 // forms are the names of the forms, as "flux job id --to" takes them.
 var forms = map[string]func(ID) string{
 	"dec":      ID.Dec,

@@ -55,7 +55,7 @@ func (a *app) jobNamespace() *cobra.Command {
 			_, err := a.eachOperand(args, func(s string) error {
 				id, err := parseJobID(s)
 				if err == nil {
-					fmt.Fprintf(a.out, "job-%s\n", id.Dec())
+					fmt.Fprintln(a.out, id.Namespace())
 				}
 				return err
 			})

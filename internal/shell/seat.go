@@ -89,7 +89,7 @@ func (p *seat) run(o Options, mayStay bool) (rc int, next *rpc.AgentJob) {
 // enter gives the process the environment of another job.
 func (p *seat) enter(o Options) {
 	os.Setenv("FLUX_JOB_ID", o.ID.F58ASCII())
-	os.Setenv("FLUX_KVS_NAMESPACE", fmt.Sprintf("job-%d", uint64(o.ID)))
+	os.Setenv("FLUX_KVS_NAMESPACE", o.ID.Namespace())
 	os.Setenv(rpc.ShellInfoEnv, o.InfoPath)
 	process.SetLastArg(o.ID.Dec())
 }

@@ -4,7 +4,6 @@ package jobagent
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -218,7 +217,7 @@ func (a *agent) environ(req *rpc.AgentLaunch, dir string) []string {
 		"GOMAXPROCS=1", // the processors are the tasks'; it starts sooner
 		"FLUX_URI="+uri,
 		"FLUX_JOB_ID="+req.ID.F58ASCII(),
-		fmt.Sprintf("FLUX_KVS_NAMESPACE=job-%d", uint64(req.ID)),
+		"FLUX_KVS_NAMESPACE="+req.ID.Namespace(),
 		rpc.ShellInfoEnv+"="+filepath.Join(dir, infoFile),
 	)
 }

@@ -3,7 +3,6 @@
 package jobexec
 
 import (
-	"fmt"
 	"syscall"
 
 	"goflux/internal/message"
@@ -15,15 +14,13 @@ import (
 // A job has a KVS namespace of its own while it runs, FLUX_KVS_NAMESPACE of its
 // tasks. What is in it at the end stays with the job (RFC 16, 41).
 
-func (j *job) namespace() string { return fmt.Sprintf("job-%d", uint64(j.id)) }
-
 // makeNamespace makes the job's namespace. Requests go in order, so it is there
 // before any task is. Without a KVS a job runs all the same.
 func (e *exec) makeNamespace(j *job) {
 	j.guest = true
 	e.h.Request(service.Request{
 		Topic: "kvs.namespace-create", NodeID: 0,
-		Payload: &rpc.KVSNamespaceCreate{Namespace: j.namespace(), Rootref: e.emptyDir(), Owner: int64(j.userid), Fleeting: true},
+		Payload: &rpc.KVSNamespaceCreate{Namespace: j.id.Namespace(), Rootref: e.emptyDir(), Owner: int64(j.userid), Fleeting: true},
 	}, func(m *message.Message) {
 		if err := m.Err(); err != nil && message.Errno(err) != syscall.EEXIST { // an earlier service's lasts
 			e.h.Log().Debug("making a guest namespace", "jobid", j.id.F58(), "err", err)
@@ -57,14 +54,14 @@ func (e *exec) closeNamespace(j *job, done func()) {
 		return
 	}
 	e.h.Request(service.Request{
-		Topic: "kvs.getroot", NodeID: 0, Payload: rpc.KVSGetroot{Namespace: j.namespace()},
+		Topic: "kvs.getroot", NodeID: 0, Payload: rpc.KVSGetroot{Namespace: j.id.Namespace()},
 	}, func(m *message.Message) {
 		var root rpc.KVSGetrootResponse
 		if m.Err() == nil && m.Decode(&root) == nil && root.Rootseq > 0 {
 			e.tellGuest(j, root.Rootref)
 		}
 		e.h.Request(service.Request{
-			Topic: "kvs.namespace-remove", NodeID: 0, Payload: rpc.KVSNamespaceRemove{Namespace: j.namespace()},
+			Topic: "kvs.namespace-remove", NodeID: 0, Payload: rpc.KVSNamespaceRemove{Namespace: j.id.Namespace()},
 		}, nil)
 		done()
 	})

@@ -29,7 +29,7 @@ func (e *exec) Stats() any {
 
 func (e *exec) jobStats(j *job) map[string]any {
 	out := map[string]any{
-		"implementation": e.implementation(j), "ns": j.namespace(), "has_namespace": flag(j.guest),
+		"implementation": e.implementation(j), "ns": j.id.Namespace(), "has_namespace": flag(j.guest),
 		"critical_ranks": strings.Trim(j.critical.String(), " "),
 		"started":        flag(j.started), "running": flag(j.started && !j.over), "exception_in_progress": flag(j.fatal),
 		"finalizing": flag(j.over), "expiration": j.until,

@@ -101,15 +101,20 @@ func (s *jobs) respondWithKVS(c *service.Call, j *job.Job, out map[string]any, k
 		c.Respond(out)
 		return
 	}
-	lookup := rpc.KVSLookup{Key: j.ID.KVS() + "." + keys[0], Namespace: core.Primary}
-	s.kvsValue(&lookup, func(data []byte, err error) {
+	found := func(data []byte, err error) {
 		if err != nil {
 			c.Fail(absent(err, "key not found"))
 			return
 		}
 		out[keys[0]] = string(data)
 		s.respondWithKVS(c, j, out, keys[1:])
-	})
+	}
+	if key, ok := strings.CutPrefix(keys[0], "guest."); ok {
+		s.guestValue(c, j, key, found)
+		return
+	}
+	lookup := rpc.KVSLookup{Key: j.ID.KVS() + "." + keys[0], Namespace: core.Primary}
+	s.kvsValue(&lookup, ownCred, found)
 }
 
 // absent says what it is that was not found.
@@ -480,7 +485,7 @@ func (s *jobs) watchLog(c *service.Call, req *rpc.JobInfoWatch, log []byte, live
 		return
 	}
 	st := s.watch.add(c, &watching{key: logKey{req.ID, "eventlog"}, offset: int64(len(log)), seen: true, beside: true})
-	s.relay(st, rpc.KVSLookup{
+	s.relay(st, ownCred, rpc.KVSLookup{
 		Key: req.ID.KVS() + ".eventlog", Namespace: core.Primary, Flags: st.State.kvsFlags() | core.LookupTreeOnly,
 	})
 }

@@ -72,7 +72,7 @@ func (s *jobs) viewGuest(key []string, v *rpc.KVSViewed) {
 	}
 	v.Rest = key[idParts+1:]
 	if r := s.records[id]; r != nil && r.namespace {
-		v.Namespace = "job-" + id.Dec()
+		v.Namespace = id.Namespace()
 		return
 	}
 	v.Root = s.guestRoot(j)

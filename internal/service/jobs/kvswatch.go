@@ -4,7 +4,6 @@ package jobs
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 	"syscall"
 
@@ -19,7 +18,9 @@ import (
 
 // This file follows event logs that are not the job services' own: what a user
 // or a program put into the job's directory of the KVS, or into the job's guest
-// namespace.
+// namespace. The directory is the instance owner's, and is read as that. The
+// namespace is the user's and may have links to others in it: it is read with the
+// credential of who asks.
 
 // Flags of kvs-watch.lookup.
 const (
@@ -40,7 +41,7 @@ func (s *jobs) watchKVS(c *service.Call, req *rpc.JobInfoWatch, j *job.Job, acti
 	switch {
 	case !isGuest:
 		st := s.watch.add(c, w)
-		s.relay(st, rpc.KVSLookup{Key: j.ID.KVS() + "." + req.Path, Namespace: core.Primary, Flags: w.kvsFlags()})
+		s.relay(st, ownCred, rpc.KVSLookup{Key: j.ID.KVS() + "." + req.Path, Namespace: core.Primary, Flags: w.kvsFlags()})
 	case guest == "":
 		c.Fail(syscall.EINVAL)
 	case !active:
@@ -66,7 +67,7 @@ func (w *watching) kvsFlags() int {
 
 func (s *jobs) relayGuest(st *service.Stream[*watching], key string) {
 	w := st.State
-	s.relay(st, rpc.KVSLookup{Key: key, Namespace: fmt.Sprintf("job-%d", uint64(w.key.id)), Flags: w.kvsFlags()})
+	s.relay(st, st.Call.Cred(), rpc.KVSLookup{Key: key, Namespace: w.key.id.Namespace(), Flags: w.kvsFlags()})
 }
 
 // guestReady starts the watches that waited for the job's namespace.
@@ -79,9 +80,12 @@ func (s *jobs) guestReady(id jobid.ID) {
 	}
 }
 
-func (s *jobs) relay(st *service.Stream[*watching], lookup rpc.KVSLookup) {
+// ownCred sends a request as the instance owner, as which the services run.
+var ownCred message.Cred
+
+func (s *jobs) relay(st *service.Stream[*watching], cred message.Cred, lookup rpc.KVSLookup) {
 	st.State.relay = s.h.Request(service.Request{
-		Topic: "kvs-watch.lookup", NodeID: message.NodeAny, Flags: message.FlagStreaming, Payload: &lookup,
+		Topic: "kvs-watch.lookup", NodeID: message.NodeAny, Flags: message.FlagStreaming, Payload: &lookup, Cred: cred,
 	}, func(m *message.Message) {
 		if st.Done() {
 			return
@@ -133,13 +137,7 @@ func (s *jobs) endRelay(st *service.Stream[*watching]) {
 
 // lookupGuest answers with a log of the guest namespace of a job that has ended.
 func (s *jobs) lookupGuest(c *service.Call, j *job.Job, key string, w *watching) {
-	root := s.guestRoot(j)
-	if root == "" {
-		c.Fail(syscall.ENOENT)
-		return
-	}
-	lookup := rpc.KVSLookup{Key: key, Rootdir: &treeobj.JSON{Object: treeobj.Dirref{Refs: []string{root}}}}
-	s.kvsValue(&lookup, func(data []byte, err error) {
+	s.guestValue(c, j, key, func(data []byte, err error) {
 		if err != nil {
 			c.Fail(err)
 			return
@@ -152,9 +150,25 @@ func (s *jobs) lookupGuest(c *service.Call, j *job.Job, key string, w *watching)
 	})
 }
 
+// guestValue looks a value up for c in a job's guest namespace, or in what that
+// was when the job ended. ENOENT.
+func (s *jobs) guestValue(c *service.Call, j *job.Job, key string, fn func([]byte, error)) {
+	lookup := rpc.KVSLookup{Key: key}
+	if r := s.records[j.ID]; r != nil && r.namespace {
+		lookup.Namespace = j.ID.Namespace()
+	} else if root := s.guestRoot(j); root != "" {
+		lookup.Rootdir = &treeobj.JSON{Object: treeobj.Dirref{Refs: []string{root}}}
+	} else {
+		fn(nil, syscall.ENOENT)
+		return
+	}
+	s.kvsValue(&lookup, c.Cred(), fn)
+}
+
 // kvsValue looks a value up in the KVS. EINVAL for a directory.
-func (s *jobs) kvsValue(lookup *rpc.KVSLookup, fn func([]byte, error)) {
-	s.h.Request(service.Request{Topic: "kvs.lookup", NodeID: message.NodeAny, Payload: lookup}, func(m *message.Message) {
+func (s *jobs) kvsValue(lookup *rpc.KVSLookup, cred message.Cred, fn func([]byte, error)) {
+	req := service.Request{Topic: "kvs.lookup", NodeID: message.NodeAny, Payload: lookup, Cred: cred}
+	s.h.Request(req, func(m *message.Message) {
 		var v rpc.KVSValue
 		err := m.Err()
 		if err == nil {
