@@ -4,6 +4,7 @@ package track
 
 import (
 	"cmp"
+	"hash/maphash"
 	"slices"
 	"strings"
 	"sync"
@@ -29,16 +30,24 @@ type entry struct {
 	number uint64 // in order of arrival
 }
 
+// key tells requests apart. A sender uses no matchtag twice at a time (RFC 6); but
+// who the sender is says the route stack as a whole: what others have put on it
+// before the last hop is their word.
 type key struct {
-	routes   string
+	routes   uint64 // a hash of them
 	matchtag uint32
 }
 
+var seed = maphash.MakeSeed()
+
 func keyOf(m *message.Message) key {
-	if len(m.Routes) == 1 {
-		return key{m.Routes[0], m.Matchtag}
+	var h maphash.Hash
+	h.SetSeed(seed)
+	for _, hop := range m.Routes {
+		h.WriteString(hop)
+		h.WriteByte(0)
 	}
-	return key{strings.Join(m.Routes, "!"), m.Matchtag}
+	return key{h.Sum64(), m.Matchtag}
 }
 
 // tracked tells whether a message is, or answers, a request that is kept.

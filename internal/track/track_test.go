@@ -14,6 +14,19 @@ func request(sender, topic string, tag uint32) *message.Message {
 	return m
 }
 
+// One who claims to pass on what another has sent does not answer for the other.
+func TestTrackerKnowsSenders(t *testing.T) {
+	var tr Tracker
+	mine, forged := request("x", "kvs.get", 1), request("x", "kvs.get", 1)
+	mine.Routes = append(mine.Routes, "broker")
+	forged.Routes = append(forged.Routes, "y", "broker")
+	tr.Request(mine)
+	tr.Request(forged)
+	if tr.Len() != 2 || !tr.Forget(forged) || !tr.Forget(mine) {
+		t.Errorf("%d requests kept", tr.Len())
+	}
+}
+
 // A request is pending until its last answer, or until its sender says farewell
 // to the service.
 func TestTracker(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/service/heartbeat"
 	"goflux/internal/track"
 )
 
@@ -224,7 +225,7 @@ func (c *childLink) Deliver(m *message.Message) {
 // nobody listens: then it need not go there. Who begins to listen while it is on
 // its way has come too late for it.
 func (c *childLink) idle(m *message.Message) bool {
-	return !c.o.b.w.listens(c.rank, m)
+	return m.Topic != heartbeat.Event && !c.o.b.w.listens(c.rank, m) // that goes to all
 }
 
 // listens tells whether a broker of the subtree would hand on an event.
