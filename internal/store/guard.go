@@ -49,7 +49,7 @@ type guard struct {
 	next  int64               // the log's first frame that has not been looked at
 	pages map[uint32]struct{} // of the file whose checksum is not up to date
 	done  int64               // frames that have been copied
-	buf   []byte              // pages as they are summed
+	buf   []byte              // pages and frames as they are summed
 	lost  bool                // it could not be kept
 }
 
