@@ -180,7 +180,7 @@ func (s *jobs) eventsJournalCancel(c *service.Call, req *rpc.Matchtag) {
 func (s *jobs) Disconnect(sender string) {
 	s.journal.streams.Disconnect(sender, nil)
 	s.watch.disconnect(sender, s.endRelay)
-	s.updates.Disconnect(sender, nil)
+	s.updates.disconnect(sender, nil)
 	s.statsWatch.Disconnect(sender, nil)
 	if sender == s.sched.sender {
 		s.schedGone(syscall.ECONNRESET)

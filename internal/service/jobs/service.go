@@ -73,7 +73,7 @@ type jobs struct {
 	exec    execLink
 	journal journal
 	watch   watchers
-	updates service.Streams[*updateWatch]
+	updates jobStreams[*updateWatch]
 	pending map[jobid.ID][]*service.Call // list-id waiting for a state
 	lists   listQueue
 	// listPaused holds list-id back: job-list.job-state-pause.
@@ -124,7 +124,6 @@ func open(h service.Host, args []string) (any, error) {
 	s.store, _ = h.Shared("store").(*store.Store)
 	s.perilogs = perilogs{runs: map[jobid.ID]*perilogRun{}, again: map[jobid.ID]bool{}}
 	s.cleaning = cleaning{m: housekeeping.New(), cmds: map[jobid.ID]*command{}}
-	s.watch.init()
 	if err := s.start(h.Name(), args); err != nil {
 		return nil, err
 	}
@@ -345,7 +344,7 @@ func (s *jobs) recordEvent(e job.Logged) {
 // followed tells whether somebody waits for what happens to a job.
 func (s *jobs) followed(id jobid.ID, r *record) bool {
 	return r.waiting != nil || s.zombies[id] != nil && len(s.waiters) > 0 || len(s.watch.byJob[id]) > 0 ||
-		len(s.pending[id]) > 0 || s.journal.streams.Len()+s.updates.Len() > 0
+		len(s.pending[id]) > 0 || len(s.updates.byJob[id]) > 0 || s.journal.streams.Len() > 0
 }
 
 // announce publishes what others listen for.
