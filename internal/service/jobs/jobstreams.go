@@ -20,6 +20,9 @@ func (s *jobStreams[T]) add(c *service.Call, state T) *service.Stream[T] {
 	if s.byJob == nil {
 		s.byJob = map[jobid.ID][]*service.Stream[T]{}
 	}
+	if old := s.streams.Find(c.Msg.Sender(), c.Msg.Matchtag); old != nil {
+		s.unlist(old)
+	}
 	st := s.streams.Add(c, state)
 	s.byJob[state.about()] = append(s.byJob[state.about()], st)
 	return st
