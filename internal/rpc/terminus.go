@@ -26,29 +26,32 @@ type TerminalMessage struct {
 	Mode     string   `json:"mode,omitempty"`
 	Winsize  *Winsize `json:"winsize,omitempty"`
 	Encoding string   `json:"encoding,omitempty"` // of Data: base64, or "" for UTF-8
-	Data     string   `json:"data,omitempty"`
+	Data     *string  `json:"data,omitempty"`     // of data: also when it is empty
 	Message  string   `json:"message,omitempty"`
 	Status   *int     `json:"status,omitempty"` // exit: a wait status
 }
 
 // TerminalData returns data as a message.
 func TerminalData(data []byte) *TerminalMessage {
-	m := &TerminalMessage{Type: "data"}
+	m := &TerminalMessage{Type: "data", Data: new(string)}
 	if utf8.Valid(data) && bytes.IndexByte(data, 0) < 0 { // C programs take no NUL in a string
-		m.Data = string(data)
+		*m.Data = string(data)
 	} else {
-		m.Encoding, m.Data = "base64", base64.StdEncoding.EncodeToString(data)
+		m.Encoding, *m.Data = "base64", base64.StdEncoding.EncodeToString(data)
 	}
 	return m
 }
 
 // Bytes decodes the data. EPROTO.
 func (m *TerminalMessage) Bytes() ([]byte, error) {
+	if m.Data == nil {
+		return nil, nil
+	}
 	switch m.Encoding {
 	case "":
-		return []byte(m.Data), nil
+		return []byte(*m.Data), nil
 	case "base64":
-		b, err := base64.StdEncoding.DecodeString(m.Data)
+		b, err := base64.StdEncoding.DecodeString(*m.Data)
 		if err != nil {
 			return nil, message.Errorf(syscall.EPROTO, "terminal data: %v", err)
 		}

@@ -12,7 +12,6 @@ import (
 	"goflux/internal/service"
 )
 
-
 // Streams are what a list of them is, whatever is opened, removed and left by its
 // sender, in whatever order.
 func TestStreamsAreAList(t *testing.T) {

@@ -44,14 +44,12 @@ type runner struct {
 	signals chan os.Signal
 	watches map[string]*flux.Call
 	stdin   *stdinReader
-	pty     *ptyClient
-	restore func() // the terminal
+	pty     *ptyLink
 }
 
 // Run attaches to a job until it ends, and returns its exit status.
 func Run(ctx context.Context, c *flux.Client, o Options, streams Streams) (exit int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	if os.Getenv(NonInteractive) != "" {
 		o.ShowStatus = false
 	}
@@ -62,7 +60,10 @@ func Run(ctx context.Context, c *flux.Client, o Options, streams Streams) (exit 
 		watches: map[string]*flux.Call{},
 	}
 	r.session = New(o, streams.Out, streams.Err, r)
-	defer r.endPty()
+	defer func() {
+		cancel()
+		r.endPty()
+	}()
 	if !o.ReadOnly {
 		signal.Notify(r.signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP,
 			syscall.SIGALRM, syscall.SIGUSR1, syscall.SIGUSR2)

@@ -121,7 +121,7 @@ func TestSession(t *testing.T) {
 	b.start("read start; stty size; read x; echo got $x; exit 7", true)
 	c := b.send("0", attach(), "me")
 	typed := func(text string) {
-		if d := b.send("0", rpc.TerminalMessage{Type: "data", Data: text}, "me"); d.err != nil {
+		if d := b.send("0", rpc.TerminalMessage{Type: "data", Data: &text}, "me"); d.err != nil {
 			t.Fatal(d.err)
 		}
 	}
@@ -129,7 +129,8 @@ func TestSession(t *testing.T) {
 	text := func() string {
 		s := ""
 		for _, m := range c.answers {
-			s += m.Data
+			data, _ := m.Bytes()
+			s += string(data)
 		}
 		return s
 	}
