@@ -16,11 +16,12 @@ type AgentHello struct {
 	Rank uint32 `json:"rank"`
 }
 
-// AgentWelcome is its answer: the leader's term, and the shells that may have
-// begun on the node before, which must not be started there any more.
+// AgentWelcome is its answer: the jobs whose shells may have begun on the node
+// before have been given up. Launches up to Number of the leader's term may still
+// be for them.
 type AgentWelcome struct {
-	Term int64        `json:"term"`
-	Lost []AgentShell `json:"lost,omitzero"`
+	Term   int64  `json:"term"`
+	Number uint64 `json:"number"`
 }
 
 // AgentShell names a shell on a node.

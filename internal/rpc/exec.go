@@ -22,7 +22,12 @@ type AgentLaunch struct {
 	Shell     string           `json:"shell,omitzero"` // "": the installed one
 	Jobspec   *jobspec.Jobspec `json:"jobspec"`
 	R         jsontext.Value   `json:"R"`
-	Reattach  bool             `json:"reattach,omitzero"`
+	// Reattach: the shell has begun, and is to be found again. Again: it may have
+	// begun.
+	Reattach bool `json:"reattach,omitzero"`
+	Again    bool `json:"again,omitzero"`
+	// Number counts the launches of the term.
+	Number uint64 `json:"number"`
 	// Lasting says that the instance comes back after a restart: the shell is
 	// to wait for its broker when that goes away.
 	Lasting bool `json:"lasting,omitzero"`

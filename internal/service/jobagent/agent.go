@@ -67,6 +67,7 @@ type agent struct {
 	// known says that what an earlier agent did here is known, or of no account
 	// to the leader, who is being told while greeting.
 	known, greeting bool
+	welcomed        rpc.AgentWelcome // by the leader, if it was told
 	parked          []*parked
 	polling         bool     // it is asked for the sake of parked launches
 	cores           []string // the node's, which saves each shell from reading the topology
@@ -149,7 +150,7 @@ func (a *agent) check(c *service.Call, req *rpc.AgentLaunch) error {
 	case req.Jobspec == nil || req.R == nil:
 		return message.Errorf(syscall.EPROTO, "launch of job %s: jobspec or R is missing", req.ID)
 	}
-	return nil
+	return a.checkMemory(req)
 }
 
 // start makes the job's directory and starts the shell, or gives the job to one

@@ -46,16 +46,24 @@ func (a *agent) introduce() {
 // welcome lets in the launches that wait, but for those of jobs that were given
 // up, and of an earlier leader.
 func (a *agent) welcome(w *rpc.AgentWelcome) {
-	a.known = true
+	a.known, a.welcomed = true, *w
 	a.term = max(a.term, w.Term)
-	for _, s := range w.Lost {
-		a.unpark(s.ID, message.Errorf(syscall.ESTALE, "job %s may have begun on this node before", s.ID))
-	}
 	waiting := a.parked
 	a.parked = nil
 	for _, p := range waiting {
 		a.launch(p.call, p.req)
 	}
+}
+
+// checkMemory refuses a launch of a job that the leader has given up since it was
+// made: it may have begun here before, of which nothing is known. Shells that have
+// begun for sure are looked for all the same, and not found.
+func (a *agent) checkMemory(req *rpc.AgentLaunch) error {
+	w := a.welcomed
+	if req.Again && !req.Reattach && req.Term == w.Term && req.Number <= w.Number {
+		return message.Errorf(syscall.ESTALE, "job %s may have begun on this node before", req.ID)
+	}
+	return nil
 }
 
 // memoryFile in the directory of the jobs' directories says that an agent has

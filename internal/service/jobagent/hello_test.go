@@ -27,7 +27,8 @@ func (g *greeter) registration() *service.Registration {
 func (g *greeter) take(c *service.Call, _ *rpc.AgentHello) { g.hello <- c }
 
 // A node without memory takes no job before the leader has given up what may
-// have begun there; and then neither that nor what an earlier leader wants.
+// have begun there; and then neither that, whenever it comes, nor what an earlier
+// leader wants.
 func TestNoJobBeforeHello(t *testing.T) {
 	node, leader := &paper{}, &greeter{hello: make(chan *service.Call, 1)}
 	attrs := map[string]string{"rundir": t.TempDir(), "broker.boot-method": "config"}
@@ -35,16 +36,21 @@ func TestNoJobBeforeHello(t *testing.T) {
 	b.Load(leader.registration())
 	b.Load(On(func(service.Host) Node { return node }))
 	owner := b.Owner()
-	lost := owner.Stream("job-agent.launch", launchOf(t, foundJob, 7))
+	again := launchOf(t, foundJob, 7)
+	again.Again, again.Number = true, 1
+	lost := owner.Stream("job-agent.launch", again)
 	good := owner.Stream("job-agent.launch", launchOf(t, otherJob, 7))
 	late := owner.Stream("job-agent.launch", launchOf(t, otherJob+1, 6))
 	hello := <-leader.hello
 	if node.started != 0 {
 		t.Error("a shell was started too soon")
 	}
-	hello.Respond(&rpc.AgentWelcome{Term: 7, Lost: []rpc.AgentShell{{ID: foundJob, Attempt: 1}}})
-	if err := lost.Next().Err(); message.Errno(err) != syscall.ESTALE {
-		t.Errorf("a job that was given up: %v", err)
+	hello.Respond(&rpc.AgentWelcome{Term: 7, Number: 3})
+	again.Number = 3
+	for _, s := range []*host.Stream{lost, owner.Stream("job-agent.launch", again)} {
+		if err := s.Next().Err(); message.Errno(err) != syscall.ESTALE {
+			t.Errorf("a job that was given up: %v", err)
+		}
 	}
 	if err := late.Next().Err(); message.Errno(err) != syscall.ESTALE {
 		t.Errorf("a job of an earlier leader: %v", err)

@@ -66,6 +66,7 @@ func (e *exec) awaited(j *job, sh *shell, err error) bool {
 func (e *exec) relaunch(j *job, sh *shell, req *rpc.AgentLaunch) {
 	sh.unsure = true
 	again := *req
+	again.Again = true
 	again.Reattach = req.Reattach || sh.pid != 0
 	e.h.After(relaunchPause, func() {
 		if sh.ended || e.jobs[j.id] != j {

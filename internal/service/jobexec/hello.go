@@ -16,7 +16,10 @@ import (
 // power, only what is on record of the job's start could tell; and a launch that
 // was lost on the way, or that a leader made which died, has not come to be on
 // record. So such a node takes no job before the leader has given up those that
-// may have begun there, and that is durable.
+// may have begun there, and that is durable. A launch of such a job may still be on
+// its way then, or wait at the node: it is told by its number. The node may say
+// hello twice, from two lives or since the answer was lost, and only the first time
+// is there anything to be given up.
 
 // agentHello serves job-exec.agent-hello.
 func (e *exec) agentHello(c *service.Call, req *rpc.AgentHello) {
@@ -28,9 +31,8 @@ func (e *exec) agentHello(c *service.Call, req *rpc.AgentHello) {
 		e.early = append(e.early, func() { e.agentHello(c, req) })
 		return
 	}
-	welcome := rpc.AgentWelcome{Term: e.term}
+	welcome := rpc.AgentWelcome{Term: e.term, Number: e.launches}
 	for _, j := range e.mayHaveBegun(req.Rank) {
-		welcome.Lost = append(welcome.Lost, rpc.AgentShell{ID: j.id, Attempt: j.attempt})
 		e.giveUp(j, j.shells[req.Rank], ": it was restarted while the job was being started")
 	}
 	e.recorded(false, func(err error) {
@@ -53,7 +55,7 @@ func (e *exec) mayHaveBegun(rank uint32) []*job {
 		switch {
 		case sh == nil:
 		case sh.pid == 0 && !sh.ended:
-			if j.again || sh.unsure {
+			if sh.unsure {
 				jobs = append(jobs, j)
 			}
 		case !j.onRecord(): // else the node will be found to have it no more

@@ -42,13 +42,26 @@ func (a *around) loses(t *testing.T, of *host.Stream) {
 	if err := a.leader.Owner().RPC("job-exec.agent-hello", rpc.AgentHello{Rank: 1}, &w); err != nil {
 		t.Fatal(err)
 	}
-	if len(w.Lost) != 1 || w.Lost[0] != (rpc.AgentShell{ID: oldJob, Attempt: 1}) || w.Term == 0 {
-		t.Errorf("welcome: %+v", w)
-	}
+	l := <-a.launches
+	refused(t, l, w)
 	var r rpc.ExecResponse
 	m := of.Next()
 	if err := errors.Join(m.Err(), m.Decode(&r)); err != nil || r.Type != "exception" || r.Data.Type != exceptionNodeFailure {
 		t.Errorf("%+v, %v", r, err)
+	}
+	// The answer did not come: said again, there is nothing left to be given up.
+	w = rpc.AgentWelcome{}
+	if err := a.leader.Owner().RPC("job-exec.agent-hello", rpc.AgentHello{Rank: 1}, &w); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, l, w)
+}
+
+// refused checks that a node that is let in with w does not take l any more.
+func refused(t *testing.T, l rpc.AgentLaunch, w rpc.AgentWelcome) {
+	t.Helper()
+	if w.Term == 0 || w.Term != l.Term || w.Number < l.Number || l.Number == 0 {
+		t.Errorf("welcome %+v after launch %d of term %d", w, l.Number, l.Term)
 	}
 }
 

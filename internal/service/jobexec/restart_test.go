@@ -25,6 +25,8 @@ type around struct {
 	over   bool                     // the shell on rank 1 has ended
 	mute   map[uint32]bool          // launches on a rank are not answered
 	slow   bool                     // the job manager does not come to answer
+
+	launches chan rpc.AgentLaunch // of the job, on rank 1
 }
 
 const (
@@ -37,7 +39,7 @@ func newAround(t *testing.T) *around { return newAroundSlow(t, false) }
 
 func newAroundSlow(t *testing.T, slow bool) *around {
 	lasting := map[string]string{"statedir": t.TempDir(), "statedir-cleanup": "0", "broker.boot-method": "config"}
-	a := &around{slow: slow, killed: make(chan rpc.AgentKill, 10), rest: make(chan rpc.JobStreamAppend, 10)}
+	a := &around{launches: make(chan rpc.AgentLaunch, 10), slow: slow, killed: make(chan rpc.AgentKill, 10), rest: make(chan rpc.JobStreamAppend, 10)}
 	a.leader = host.Start(t, host.Options{Rank: 0, Size: 2, Attrs: lasting})
 	follower := host.Start(t, host.Options{Rank: 1, Size: 2})
 	host.Link(a.leader.Broker, follower.Broker)
@@ -80,6 +82,9 @@ func (a *around) append(_ *service.Call, req *rpc.JobStreamAppend) {
 func (a *around) forget(*service.Call, *rpc.AgentForget) (any, error) { return nil, nil }
 
 func (a *around) launch(c *service.Call, req *rpc.AgentLaunch) {
+	if req.ID == oldJob && c.Msg.NodeID == 1 {
+		a.launches <- *req
+	}
 	if a.mute[c.Msg.NodeID] {
 		return
 	}

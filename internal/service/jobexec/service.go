@@ -66,10 +66,12 @@ type exec struct {
 	jobs  map[jobid.ID]*job
 	began time.Time
 	term  int64
-	conf  config
-	debug int      // flags of module.debug
-	whole bool     // the list of jobs has all that an earlier service had
-	early []func() // what waits for that: at most one of each node
+	// launches is how many have been made in this term.
+	launches uint64
+	conf     config
+	debug    int      // flags of module.debug
+	whole    bool     // the list of jobs has all that an earlier service had
+	early    []func() // what waits for that: at most one of each node
 }
 
 // job is a job in execution.
@@ -211,11 +213,11 @@ func (e *exec) launch(j *job, reattach bool) {
 	}
 	j.running, j.pending = len(j.ranks), len(j.ranks)
 	for i, rank := range j.ranks {
-		sh := &shell{rank: rank, shellRank: i}
+		sh := &shell{rank: rank, shellRank: i, unsure: j.again}
 		j.shells[rank] = sh
 		e.launchOn(j, sh, &rpc.AgentLaunch{
 			ID: j.id, Attempt: j.attempt, Term: e.term, UserID: j.userid, ShellRank: i,
-			Shell: program, Jobspec: j.spec, R: j.raw, Reattach: reattach, Lasting: e.lasting(),
+			Shell: program, Jobspec: j.spec, R: j.raw, Reattach: reattach, Again: j.again, Lasting: e.lasting(),
 		})
 	}
 }

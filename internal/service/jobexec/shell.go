@@ -20,11 +20,13 @@ type shell struct {
 	ended     bool
 	away      time.Time // since when its node cannot be reached; zero: it can
 	missed    int       // attempts to reach it since then
-	unsure    bool      // a launch was lost on the way to its node, or back
+	unsure    bool      // it may have begun: a launch was lost on the way to its node, or back
 }
 
 // launchOn has one shell started, or found again.
 func (e *exec) launchOn(j *job, sh *shell, req *rpc.AgentLaunch) {
+	e.launches++
+	req.Number = e.launches
 	e.h.Request(service.Request{
 		Topic: "job-agent.launch", NodeID: sh.rank, Flags: message.FlagStreaming, Payload: req,
 	}, func(m *message.Message) {
