@@ -284,9 +284,10 @@ type ExecHello struct {
 
 // ExecStart is SERVICE.start (RFC 32). It is sent without a matchtag and
 // answered by ExecResponses. Attempt and Term let a node refuse what an
-// earlier attempt or leader asked for. Ending says that the job has an exception
-// of severity zero, of which an earlier service may have been told, or not.
-// Again says that an earlier service may have begun to start the job.
+// earlier attempt or leader asked for. Ending is the exception of severity zero
+// that the job has, of which an earlier service may have been told, or not.
+// Again says that an earlier service may have begun to start the job. Critical are
+// the ranks that one was told of by CriticalRanks.
 type ExecStart struct {
 	ID       jobid.ID         `json:"id"`
 	UserID   uint32           `json:"userid"`
@@ -295,8 +296,9 @@ type ExecStart struct {
 	Reattach bool             `json:"reattach"`
 	Attempt  int              `json:"attempt,omitzero"`
 	J        string           `json:"J,omitzero"`
-	Ending   bool             `json:"ending,omitzero"`
+	Ending   *JobException    `json:"ending,omitempty"`
 	Again    bool             `json:"again,omitzero"`
+	Critical string           `json:"critical,omitzero"`
 }
 
 // ExecResponse answers SERVICE.start: type is start, reattached, release,

@@ -50,27 +50,13 @@ func (m *Machine) reprioritize(now float64, j *Job) {
 	m.advance(now, j)
 }
 
-// Raise posts an exception. Of severity zero it ends the job.
-func (m *Machine) Raise(now float64, j *Job, x Exception) { m.RaiseWith(now, j, x, nil) }
-
-// RaiseWith is Raise with further keys of the event's context. A job that has
-// ended takes none: what ends one job may end others before their turn comes.
-func (m *Machine) RaiseWith(now float64, j *Job, x Exception, extra map[string]any) {
+// Raise posts an exception. Of severity zero it ends the job. A job that has ended
+// takes none: what ends one job may end others before their turn comes.
+func (m *Machine) Raise(now float64, j *Job, x Exception) {
 	if j.State == Inactive {
 		return
 	}
-	var ctx any = x
-	if len(extra) > 0 {
-		all := map[string]any{"type": x.Type, "severity": x.Severity, "note": x.Note}
-		if x.UserID != 0 {
-			all["userid"] = x.UserID
-		}
-		for k, v := range extra {
-			all[k] = v
-		}
-		ctx = all
-	}
-	m.post(now, j, "exception", ctx)
+	m.post(now, j, "exception", x)
 	m.advance(now, j)
 }
 

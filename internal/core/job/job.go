@@ -80,6 +80,8 @@ type Exception struct {
 	Severity int    `json:"severity"`
 	Note     string `json:"note"`
 	UserID   uint32 `json:"userid,omitzero"`
+	// WaitStatus is that of the task whose exit is the cause.
+	WaitStatus *int `json:"wait_status,omitempty"`
 }
 
 // runState is what the machine knows about a job besides its log: which

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -231,15 +230,10 @@ var private = map[string]bool{
 	"FLUX_TASK_RANK": true, "FLUX_TASK_LOCAL_ID": true, "NOTIFY_SOCKET": true, "LISTEN_FDS": true, "LISTEN_PID": true,
 }
 
-// keepOver is how long it is kept how a shell ended that nobody asks about.
-const keepOver = time.Hour
-
 // exited tells how a shell ended, and keeps it until the leader has recorded it.
 func (a *agent) exited(s *shell, status int, rest []rpc.ShellRest) {
-	if !s.over {
-		s.over, s.status, s.rest = true, status, rest
-		a.h.After(keepOver, func() { a.drop(s) })
-	}
+	s.over, s.status, s.rest = true, status, rest
+	defer a.unclaimed()
 	if s.call == nil {
 		a.resume()
 		return

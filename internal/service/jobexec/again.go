@@ -56,7 +56,7 @@ func (e *exec) shellTopic(j *job, method string) string {
 func (e *exec) end(j *job, sig syscall.Signal) {
 	j.fatal = true
 	j.barrier.fail(errEnding)
-	j.killer = &killer{began: e.h.Now(), pause: e.conf.killTimeout}
+	j.killer = &killer{began: e.h.Now(), pause: e.conf.killTimeout, asked: sig}
 	e.signal(j, sig)
 	e.escalate(j)
 }

@@ -85,7 +85,7 @@ func (e *exec) returned(j *job, sh *shell) {
 	e.tell(j, sh, fmt.Sprintf("%s (rank %d) is back after %.1f s", j.r.Host(sh.rank), sh.rank, e.h.Now().Sub(sh.away).Seconds()))
 	sh.away = time.Time{}
 	if j.killer != nil { // it has not heard that
-		e.signalShell(j, sh, e.conf.termSignal)
+		e.signalShell(j, sh, j.killer.asked)
 	}
 }
 
@@ -125,10 +125,11 @@ var errNotWhole = message.Errorf(syscall.EAGAIN, "not all jobs are known yet")
 
 // claims tells a node's agent, which has shells that nobody has asked for since
 // its broker came up, which of them belong to no job that runs: the job was
-// given up while the node was away.
-func (e *exec) claims(_ *service.Call, req *rpc.AgentShells) (any, error) {
+// given up while the node was away. It waits until that is on record.
+func (e *exec) claims(c *service.Call, req *rpc.AgentShells) {
 	if !e.whole {
-		return nil, errNotWhole
+		c.Fail(errNotWhole)
+		return
 	}
 	var gone rpc.AgentShells
 	for _, s := range req.Shells {
@@ -136,5 +137,11 @@ func (e *exec) claims(_ *service.Call, req *rpc.AgentShells) (any, error) {
 			gone.Shells = append(gone.Shells, s)
 		}
 	}
-	return gone, nil
+	e.recorded(false, func(err error) {
+		if err != nil {
+			c.Fail(err)
+			return
+		}
+		c.Respond(gone)
+	})
 }

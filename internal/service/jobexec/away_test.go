@@ -3,7 +3,6 @@
 package jobexec
 
 import (
-	"errors"
 	"io"
 	"log/slog"
 	"syscall"
@@ -11,9 +10,7 @@ import (
 	"time"
 
 	"goflux/internal/message"
-	"goflux/internal/rpc"
 	"goflux/internal/service"
-	"goflux/jobid"
 	"goflux/rset"
 )
 
@@ -66,24 +63,5 @@ func TestNodeMayReturn(t *testing.T) {
 	e.began = h.now
 	if !e.awaited(j, &shell{}, gone) {
 		t.Error("after a restart, a node has no time to come")
-	}
-}
-
-// A node's agent hears which of its shells nobody claims, not before all jobs
-// are known.
-func TestClaims(t *testing.T) {
-	h := &clockHost{now: time.Unix(1000, 0)}
-	e := &exec{h: h, began: h.now, jobs: map[jobid.ID]*job{1: {id: 1, attempt: 2}, 2: {id: 2, attempt: 1}}}
-	req := &rpc.AgentShells{Shells: []rpc.AgentShell{{ID: 1, Attempt: 1}, {ID: 2, Attempt: 1}, {ID: 3, Attempt: 1}}}
-	if _, err := e.claims(nil, req); !errors.Is(err, syscall.EAGAIN) {
-		t.Errorf("before all jobs are known: %v", err)
-	}
-	e.whole = true
-	got, err := e.claims(nil, req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if gone := got.(rpc.AgentShells).Shells; len(gone) != 2 || gone[0].ID != 1 || gone[1].ID != 3 {
-		t.Errorf("given up: %+v", gone)
 	}
 }

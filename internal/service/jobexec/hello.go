@@ -23,12 +23,7 @@ import (
 
 // agentHello serves job-exec.agent-hello.
 func (e *exec) agentHello(c *service.Call, req *rpc.AgentHello) {
-	switch {
-	case !e.whole && len(e.early) == maxEarly: // it asks again
-		c.Fail(errNotWhole)
-		return
-	case !e.whole:
-		e.early = append(e.early, func() { e.agentHello(c, req) })
+	if e.tooEarly(c, func() { e.agentHello(c, req) }) {
 		return
 	}
 	welcome := rpc.AgentWelcome{Term: e.term, Number: e.launches}
@@ -42,6 +37,20 @@ func (e *exec) agentHello(c *service.Call, req *rpc.AgentHello) {
 		}
 		c.Respond(&welcome)
 	})
+}
+
+// tooEarly keeps a request for when all jobs of an earlier service are known, unless
+// they are.
+func (e *exec) tooEarly(c *service.Call, serve func()) bool {
+	switch {
+	case e.whole:
+		return false
+	case len(e.early) == maxEarly: // it asks again
+		c.Fail(errNotWhole)
+	default:
+		e.early = append(e.early, serve)
+	}
+	return true
 }
 
 // mayHaveBegun lists the jobs whose shell may have begun on a node, and of which
@@ -82,6 +91,6 @@ func (e *exec) giveUp(j *job, sh *shell, how string) {
 	}
 }
 
-// maxEarly bounds how many nodes wait for the jobs to be known: more than there
-// are, but for those that are restarted again and again meanwhile.
+// maxEarly bounds how many nodes and jobs wait for the jobs to be known: more than
+// there are, but for nodes that are restarted again and again meanwhile.
 const maxEarly = 1 << 16

@@ -21,9 +21,10 @@ import (
 type killer struct {
 	began time.Time
 	timer service.Timer
-	tasks int           // times that the tasks were killed
-	count int           // and the shells
-	pause time.Duration // before the next time
+	tasks int            // times that the tasks were killed
+	count int            // and the shells
+	asked syscall.Signal // what it was asked with
+	pause time.Duration  // before the next time
 	// warned: its time is over, which tasks hear as SIGALRM.
 	warned bool
 }
@@ -61,14 +62,17 @@ func (e *exec) exception(m *message.Message) {
 	if m.Decode(&x) != nil || x.Severity != 0 {
 		return
 	}
-	j := e.jobs[x.ID]
-	if j == nil {
-		return
+	if j := e.jobs[x.ID]; j != nil {
+		e.except(j, &x)
 	}
+}
+
+// except ends a job for an exception.
+func (e *exec) except(j *job, x *rpc.JobException) {
 	if k := j.killer; k != nil {
 		if k.warned && x.Type != "timeout" { // a job that outlives that warning may be canceled, too
-			k.warned = false
-			e.signal(j, e.conf.termSignal)
+			k.warned, k.asked = false, e.conf.termSignal
+			e.signal(j, k.asked)
 		}
 		return
 	}

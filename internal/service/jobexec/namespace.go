@@ -3,11 +3,14 @@
 package jobexec
 
 import (
+	"maps"
 	"syscall"
 
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
+	"goflux/internal/sys/locale"
+	"goflux/jobid"
 	"goflux/treeobj"
 )
 
@@ -27,7 +30,7 @@ func (e *exec) makeNamespace(j *job) {
 			j.guest = false
 			return
 		}
-		e.tellGuest(j, "")
+		e.tellGuest(j, "", nil)
 	})
 }
 
@@ -41,13 +44,19 @@ func (e *exec) emptyDir() string {
 	return treeobj.Blobref(hash, treeobj.Encode(treeobj.NewDir()))
 }
 
-func (e *exec) tellGuest(j *job, rootref string) {
-	e.h.Request(service.Request{
-		Topic: "job-info.guest", NodeID: message.NodeAny, Payload: rpc.JobGuest{ID: j.id, Rootref: rootref},
-	}, nil)
+// tellGuest tells what there is of a namespace, and calls then, unless that is
+// nil, when it is on record.
+func (e *exec) tellGuest(j *job, rootref string, then func(error)) {
+	req := service.Request{Topic: "job-info.guest", NodeID: message.NodeAny, Payload: rpc.JobGuest{ID: j.id, Rootref: rootref}}
+	if then == nil {
+		e.h.Request(req, nil)
+		return
+	}
+	e.h.Request(req, func(m *message.Message) { then(m.Err()) })
 }
 
-// closeNamespace notes what is in the namespace, removes it, and calls done.
+// closeNamespace notes what is in the namespace, and calls done. The namespace is
+// removed when that is on record: a crash between the two would lose it.
 func (e *exec) closeNamespace(j *job, done func()) {
 	if !j.guest {
 		done()
@@ -57,12 +66,42 @@ func (e *exec) closeNamespace(j *job, done func()) {
 		Topic: "kvs.getroot", NodeID: 0, Payload: rpc.KVSGetroot{Namespace: j.id.Namespace()},
 	}, func(m *message.Message) {
 		var root rpc.KVSGetrootResponse
-		if m.Err() == nil && m.Decode(&root) == nil && root.Rootseq > 0 {
-			e.tellGuest(j, root.Rootref)
+		if m.Err() != nil || m.Decode(&root) != nil || root.Rootseq == 0 {
+			e.removeNamespace(j.id)
+			done()
+			return
 		}
-		e.h.Request(service.Request{
-			Topic: "kvs.namespace-remove", NodeID: 0, Payload: rpc.KVSNamespaceRemove{Namespace: j.id.Namespace()},
-		}, nil)
+		e.tellGuest(j, root.Rootref, func(err error) {
+			if err != nil {
+				e.h.Log().Error("a job's guest namespace stays: what is in it could not be noted", "jobid", locale.JobID(j.id), "err", err)
+				return
+			}
+			e.removeNamespace(j.id)
+		})
 		done()
+	})
+}
+
+func (e *exec) removeNamespace(id jobid.ID) {
+	e.h.Request(service.Request{
+		Topic: "kvs.namespace-remove", NodeID: 0, Payload: rpc.KVSNamespaceRemove{Namespace: id.Namespace()},
+	}, nil)
+}
+
+// sweepNamespaces removes the namespaces of jobs that ended just before an earlier
+// service did, which had noted what is in them.
+func (e *exec) sweepNamespaces() {
+	known := maps.Clone(e.jobs) // these close their own
+	e.h.Request(service.Request{Topic: "kvs.namespace-list", NodeID: 0}, func(m *message.Message) {
+		var list rpc.KVSNamespaceList
+		if m.Err() != nil || m.Decode(&list) != nil { // without a KVS there is none
+			return
+		}
+		for _, ns := range list.Namespaces {
+			id, err := jobid.ParseNamespace(ns.Namespace)
+			if err == nil && known[id] == nil && e.jobs[id] == nil {
+				e.removeNamespace(id)
+			}
+		}
 	})
 }

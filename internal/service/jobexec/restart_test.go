@@ -5,6 +5,7 @@ package jobexec
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -27,6 +28,13 @@ type around struct {
 	slow   bool                     // the job manager does not come to answer
 
 	launches chan rpc.AgentLaunch // of the job, on rank 1
+	critical chan rpc.CriticalRanks
+	// While gone is set the node of rank 1 goes away once, and comes back without
+	// the shell.
+	gone, left atomic.Bool
+	// While hold is set the job manager hands its calls of sync to held.
+	hold atomic.Bool
+	held chan *service.Call
 }
 
 const (
@@ -39,7 +47,7 @@ func newAround(t *testing.T) *around { return newAroundSlow(t, false) }
 
 func newAroundSlow(t *testing.T, slow bool) *around {
 	lasting := map[string]string{"statedir": t.TempDir(), "statedir-cleanup": "0", "broker.boot-method": "config"}
-	a := &around{launches: make(chan rpc.AgentLaunch, 10), slow: slow, killed: make(chan rpc.AgentKill, 10), rest: make(chan rpc.JobStreamAppend, 10)}
+	a := &around{launches: make(chan rpc.AgentLaunch, 10), critical: make(chan rpc.CriticalRanks, 1), held: make(chan *service.Call, 10), slow: slow, killed: make(chan rpc.AgentKill, 10), rest: make(chan rpc.JobStreamAppend, 10)}
 	a.leader = host.Start(t, host.Options{Rank: 0, Size: 2, Attrs: lasting})
 	follower := host.Start(t, host.Options{Rank: 1, Size: 2})
 	host.Link(a.leader.Broker, follower.Broker)
@@ -61,6 +69,7 @@ func newAroundSlow(t *testing.T, slow bool) *around {
 	}})
 	a.leader.Load(&service.Registration{Name: "job-info", New: itself, Methods: []service.Method{
 		service.Deferred("job-info.stream-append", service.Owner, (*around).append),
+		service.Unary("job-info.critical-ranks", service.Owner, (*around).noteCritical),
 	}})
 	a.leader.Load(Registration())
 	return a
@@ -68,7 +77,11 @@ func newAroundSlow(t *testing.T, slow bool) *around {
 
 func (a *around) hello(*service.Call, *rpc.ExecHello) (any, error) { return nil, nil }
 func (a *around) sync(c *service.Call, _ *rpc.Empty) {
-	if !a.slow {
+	switch {
+	case a.slow:
+	case a.hold.Load():
+		a.held <- c
+	default:
 		c.Respond(nil)
 	}
 }
@@ -79,6 +92,11 @@ func (a *around) append(_ *service.Call, req *rpc.JobStreamAppend) {
 	}
 }
 
+func (a *around) noteCritical(_ *service.Call, req *rpc.CriticalRanks) (any, error) {
+	a.critical <- *req
+	return nil, nil
+}
+
 func (a *around) forget(*service.Call, *rpc.AgentForget) (any, error) { return nil, nil }
 
 func (a *around) launch(c *service.Call, req *rpc.AgentLaunch) {
@@ -86,6 +104,15 @@ func (a *around) launch(c *service.Call, req *rpc.AgentLaunch) {
 		a.launches <- *req
 	}
 	if a.mute[c.Msg.NodeID] {
+		return
+	}
+	if a.gone.Load() && c.Msg.NodeID == 1 {
+		if a.left.Swap(true) {
+			c.Fail(syscall.ESRCH)
+			return
+		}
+		c.Respond(rpc.AgentEvent{Type: "started", Pid: 1, Found: true})
+		c.Fail(syscall.EHOSTUNREACH)
 		return
 	}
 	c.Respond(rpc.AgentEvent{Type: "started", Pid: 1, Found: true})
@@ -117,7 +144,7 @@ func newJob(t *testing.T) rpc.ExecStart {
 }
 
 // start hands the job to the service and waits until its shells are found.
-func (a *around) start(t *testing.T, ending bool) {
+func (a *around) start(t *testing.T, ending *rpc.JobException) {
 	t.Helper()
 	req := newJob(t)
 	req.Reattach, req.Ending = true, ending
@@ -136,7 +163,7 @@ func (a *around) enter(rank uint32, seq int) *host.Stream {
 // exception may have been published to an earlier service only.
 func TestEndingJobAfterRestart(t *testing.T) {
 	a := newAround(t)
-	a.start(t, true)
+	a.start(t, &rpc.JobException{ID: oldJob, Type: "cancel"})
 	if k := <-a.killed; k.ID != oldJob || k.Signum != int(syscall.SIGTERM) {
 		t.Errorf("%+v", k)
 	}
@@ -146,7 +173,7 @@ func TestEndingJobAfterRestart(t *testing.T) {
 // let go when another tells that it has passed it.
 func TestBarrierAfterRestart(t *testing.T) {
 	a := newAround(t)
-	a.start(t, false)
+	a.start(t, nil)
 	if err := a.enter(0, oldPassed).Next().Err(); err != nil {
 		t.Error(err)
 	}
@@ -156,7 +183,7 @@ func TestBarrierAfterRestart(t *testing.T) {
 func TestBarrierOfTheEnded(t *testing.T) {
 	a := newAround(t)
 	a.over = true
-	a.start(t, false)
+	a.start(t, nil)
 	if err := a.enter(0, oldPassed+1).Next().Err(); err != nil {
 		t.Error(err)
 	}
@@ -165,7 +192,7 @@ func TestBarrierOfTheEnded(t *testing.T) {
 // Nor, when the job is to end, for any.
 func TestBarrierOfEndingJob(t *testing.T) {
 	a := newAround(t)
-	a.start(t, true)
+	a.start(t, &rpc.JobException{ID: oldJob, Type: "cancel"})
 	if err := a.enter(0, oldPassed+1).Next().Err(); message.Errno(err) != syscall.EIO {
 		t.Error(err)
 	}
@@ -175,7 +202,7 @@ func TestBarrierOfEndingJob(t *testing.T) {
 // answered when the others have gone on.
 func TestBarrierAgain(t *testing.T) {
 	a := newAround(t)
-	a.start(t, false)
+	a.start(t, nil)
 	const next = oldPassed + 1
 	first := a.enter(0, next)
 	again := a.enter(0, next)
@@ -205,7 +232,7 @@ func TestBarrierTooEarly(t *testing.T) {
 func TestRestIsAdded(t *testing.T) {
 	a := newAround(t)
 	a.over = true
-	a.start(t, false)
+	a.start(t, nil)
 	want := rpc.JobStreamAppend{ID: oldJob, Attempt: 1, Stream: "output", Data: "{}\n", Seq: 3, Writer: 1, Last: true}
 	if got := <-a.rest; got != want {
 		t.Errorf("%+v", got)

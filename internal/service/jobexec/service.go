@@ -53,9 +53,9 @@ func nextTerm(h service.Host) (int64, error) {
 var methods = []service.Method{
 	service.Deferred("job-exec.start", service.Owner, (*exec).start),
 	service.Deferred("job-exec.shell-barrier", service.Guests, (*exec).enterBarrier),
-	service.Unary("job-exec.critical-ranks", service.Guests, (*exec).criticalRanks),
+	service.Deferred("job-exec.critical-ranks", service.Guests, (*exec).criticalRanks),
 	service.Unary("job-exec.expiration", service.Owner, (*exec).expiration),
-	service.Unary("job-exec.claims", service.Owner, (*exec).claims),
+	service.Deferred("job-exec.claims", service.Owner, (*exec).claims),
 	service.Deferred("job-exec.agent-hello", service.Owner, (*exec).agentHello),
 	service.Unary("job-exec.override", service.Guests, (*exec).override),
 }
@@ -71,7 +71,7 @@ type exec struct {
 	conf     config
 	debug    int      // flags of module.debug
 	whole    bool     // the list of jobs has all that an earlier service had
-	early    []func() // what waits for that: at most one of each node
+	early    []func() // what waits for that
 }
 
 // job is a job in execution.
@@ -128,6 +128,7 @@ func (e *exec) Start() {
 				fn()
 			}
 			e.early = nil
+			e.sweepNamespaces()
 		})
 	})
 }
@@ -166,6 +167,9 @@ func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 	} else {
 		j.bulk, err = bulkOf(req.Jobspec)
 	}
+	if err == nil && req.Critical != "" {
+		j.critical, err = idset.Parse(req.Critical)
+	}
 	if err != nil {
 		e.h.Log().Error("a job cannot be started", "jobid", locale.JobID(j.id), "err", err)
 		e.fatalError(j, fmt.Sprintf("failed to initialize implementation: %v", err))
@@ -177,8 +181,8 @@ func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 	}
 	if j.mock != nil {
 		e.startMock(j, req.Reattach)
-		if req.Ending && !j.over {
-			e.endMock(j, int(e.conf.termSignal))
+		if req.Ending != nil && !j.over {
+			e.except(j, req.Ending)
 		}
 		return
 	}
@@ -192,8 +196,8 @@ func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 	if !req.Reattach && j.bulk.exception == "starting" {
 		e.fatalError(j, "mock starting exception generated")
 	}
-	if req.Ending {
-		e.end(j, e.conf.termSignal)
+	if req.Ending != nil {
+		e.except(j, req.Ending)
 	}
 }
 

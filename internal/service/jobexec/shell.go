@@ -86,7 +86,7 @@ func (e *exec) addRest(j *job, sh *shell, rest []rpc.ShellRest) {
 func (e *exec) shellStarted(j *job, sh *shell, found bool) {
 	j.found = j.found || found
 	if found && j.killer != nil { // it has not heard that
-		e.signalShell(j, sh, e.conf.termSignal)
+		e.signalShell(j, sh, j.killer.asked)
 	}
 	if j.pending--; j.pending > 0 || j.started {
 		return
@@ -199,18 +199,34 @@ func (j *job) activeRanks(but *shell) *idset.Set {
 	return s
 }
 
-func (e *exec) criticalRanks(c *service.Call, req *rpc.CriticalRanks) (any, error) {
+// criticalRanks takes a job's word for which shells it cannot do without, and
+// answers when the next execution service will know it, too.
+func (e *exec) criticalRanks(c *service.Call, req *rpc.CriticalRanks) {
 	j := e.jobs[req.ID]
+	if j == nil && e.tooEarly(c, func() { e.criticalRanks(c, req) }) {
+		return
+	}
 	if j == nil {
-		return nil, syscall.ENOENT
+		c.Fail(syscall.ENOENT)
+		return
 	}
 	if err := c.Cred().Authorize(j.userid); err != nil {
-		return nil, err
+		c.Fail(err)
+		return
 	}
 	ranks, err := idset.Parse(req.Ranks)
 	if err != nil {
-		return nil, message.Errorf(syscall.EINVAL, "critical ranks: %v", err)
+		c.Fail(message.Errorf(syscall.EINVAL, "critical ranks: %v", err))
+		return
 	}
 	j.critical = ranks
-	return nil, nil
+	e.h.Request(service.Request{
+		Topic: "job-info.critical-ranks", NodeID: message.NodeAny, Payload: req,
+	}, func(m *message.Message) {
+		if err := m.Err(); err != nil {
+			c.Fail(err)
+			return
+		}
+		c.Respond(nil)
+	})
 }

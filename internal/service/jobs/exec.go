@@ -49,13 +49,33 @@ func (s *jobs) execGone(why error, note string) {
 
 func (s *jobs) startExec(e job.StartExec) {
 	j := e.Job
+	req := &rpc.ExecStart{
+		ID: j.ID, UserID: j.UserID, Jobspec: j.Jobspec, R: j.CurrentR(),
+		Reattach: e.Reattach, Again: e.Again, Attempt: j.Attempt, J: j.J, Critical: s.records[j.ID].critical,
+	}
+	if x := j.EndedBy; x != nil {
+		req.Ending = &rpc.JobException{ID: j.ID, Type: x.Type, Severity: x.Severity, WaitStatus: x.WaitStatus}
+	}
 	s.h.Request(service.Request{
 		Topic: s.exec.service + ".start", NodeID: message.NodeAny, NoMatchtag: true, Flags: message.FlagStreaming,
-		Payload: &rpc.ExecStart{
-			ID: j.ID, UserID: j.UserID, Jobspec: j.Jobspec, R: j.CurrentR(),
-			Reattach: e.Reattach, Again: e.Again, Attempt: j.Attempt, J: j.J, Ending: j.State == job.Cleanup,
-		},
+		Payload: req,
 	}, nil)
+}
+
+// criticalField is the field of a job's record with its critical ranks.
+const criticalField = "critical"
+
+// criticalRanks notes which shells a job cannot do without, for the execution
+// service that has the job after a restart.
+func (s *jobs) criticalRanks(c *service.Call, req *rpc.CriticalRanks) {
+	r := s.records[req.ID]
+	if r == nil {
+		c.Fail(syscall.ENOENT)
+		return
+	}
+	r.critical = req.Ranks
+	s.batch.SetField(uint64(req.ID), criticalField, []byte(req.Ranks))
+	s.reply(c, nil)
 }
 
 // extendExec tells the execution service a new time limit of a job.
@@ -99,11 +119,9 @@ func (s *jobs) execResponse(m *message.Message) {
 	case "release":
 		s.m.ExecReleased(now, j, r.Data.Ranks, r.Data.Final)
 	case "exception":
-		var extra map[string]any
-		if r.Data.WaitStatus != nil {
-			extra = map[string]any{"wait_status": *r.Data.WaitStatus}
-		}
-		s.m.RaiseWith(now, j, job.Exception{Type: r.Data.Type, Severity: r.Data.Severity, Note: r.Data.Note, UserID: s.owner}, extra)
+		s.m.Raise(now, j, job.Exception{
+			Type: r.Data.Type, Severity: r.Data.Severity, Note: r.Data.Note, UserID: s.owner, WaitStatus: r.Data.WaitStatus,
+		})
 	default:
 		s.h.Log().Error("execution service: unknown response", "type", r.Type, "jobid", r.ID)
 	}

@@ -27,6 +27,7 @@ var infoMethods = []service.Method{
 	service.Deferred("job-info.logs-appended", service.Owner, (*jobs).logAppended),
 	service.Deferred("job-info.stream-append", service.Guests, (*jobs).streamAppend),
 	service.Deferred("job-info.guest", service.Owner, (*jobs).guestNamespace),
+	service.Deferred("job-info.critical-ranks", service.Owner, (*jobs).criticalRanks),
 	service.Deferred("job-info.kvs-view", service.Owner, (*jobs).kvsView),
 	service.Unary("job-info.stats-get", service.Guests, (*jobs).infoStats),
 }

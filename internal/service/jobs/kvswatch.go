@@ -192,8 +192,12 @@ func (s *jobs) guestRoot(j *job.Job) string {
 	if err != nil {
 		return ""
 	}
-	return string(row.Records["guest"])
+	return string(row.Records[guestField])
 }
+
+// guestField is the field of a job's record with the root of its guest namespace
+// when that was removed.
+const guestField = "guest"
 
 // guestNamespace notes that the execution service has made the job's namespace,
 // or, with a root, what was in it when it was removed.
@@ -206,7 +210,7 @@ func (s *jobs) guestNamespace(c *service.Call, req *rpc.JobGuest) {
 	r.namespace = req.Rootref == ""
 	if req.Rootref != "" {
 		r.guest = req.Rootref
-		s.batch.SetField(uint64(req.ID), "guest", []byte(req.Rootref))
+		s.batch.SetField(uint64(req.ID), guestField, []byte(req.Rootref))
 	}
 	awaited := !c.Msg.Is(message.FlagNoResponse) || r.namespace && len(s.watch.byJob[req.ID]) > 0
 	s.behind(awaited, func() {

@@ -82,11 +82,9 @@ func (s *jobs) raise(c *service.Call, req *rpc.JobRaise) {
 		c.Fail(err)
 		return
 	}
-	var extra map[string]any
-	if req.WaitStatus != nil {
-		extra = map[string]any{"wait_status": *req.WaitStatus}
-	}
-	s.m.RaiseWith(s.now(), j, job.Exception{Type: req.Type, Severity: req.Severity, Note: req.Note, UserID: c.Cred().UserID}, extra)
+	s.m.Raise(s.now(), j, job.Exception{
+		Type: req.Type, Severity: req.Severity, Note: req.Note, UserID: c.Cred().UserID, WaitStatus: req.WaitStatus,
+	})
 	s.reply(c, nil)
 }
 

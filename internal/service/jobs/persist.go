@@ -47,7 +47,7 @@ func (s *jobs) restore() error {
 			continue
 		}
 		s.adopt(j)
-		s.records[j.ID].restoreSeqs(a.Fields)
+		s.records[j.ID].restore(a.Fields)
 		if j.State&job.Running != 0 {
 			running++
 		}
@@ -117,6 +117,13 @@ func (s *jobs) adopt(j *job.Job) {
 	}
 	s.m.Restore(j)
 	s.stats.moved(&s.records[j.ID].counted, j, j.Facts().Queue)
+}
+
+// restore brings back what the store has of a job beside its documents.
+func (r *record) restore(fields map[string][]byte) {
+	r.guest = string(fields[guestField])
+	r.critical = string(fields[criticalField])
+	r.restoreSeqs(fields)
 }
 
 // rewatch notes again what a restored job waits for.
@@ -193,7 +200,7 @@ func (s *jobs) finishedRow(j *job.Job, guest string) *store.FinishedJob {
 		records["R"] = j.R
 	}
 	if guest != "" {
-		records["guest"] = []byte(guest)
+		records[guestField] = []byte(guest)
 	}
 	return &store.FinishedJob{
 		ID: uint64(j.ID), UserID: j.UserID, Result: int(j.Result()), TInactive: j.TInactive,

@@ -106,6 +106,7 @@ type record struct {
 	waiting   *service.Call     // job-manager.wait
 	guest     string            // root of its guest namespace, when it is over
 	namespace bool              // it has a guest namespace
+	critical  string            // the shell ranks it cannot do without, "" if nobody said
 	stored    bool              // its PutJob is in a batch
 	counted   job.State         // the state it is counted in
 	seqs      map[string]uint64 // of the last request for a stream, by stream and writer

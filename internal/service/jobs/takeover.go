@@ -98,7 +98,7 @@ func (t *taking) job(first, second *store.Batch, in store.ImportedJob) error {
 	}
 	t.count++
 	t.maxID = max(t.maxID, id)
-	guest := string(in.Keys["guest"])
+	guest := string(in.Keys[guestField])
 	if !t.active[in.ID] {
 		t.put(first, j, in.Keys, guest)
 	}
@@ -120,7 +120,7 @@ func (t *taking) put(b *store.Batch, j *job.Job, keys map[string][]byte, guest s
 		b.SetField(id, "R", j.R)
 	}
 	if guest != "" {
-		b.SetField(id, "guest", []byte(guest))
+		b.SetField(id, guestField, []byte(guest))
 	}
 	for key, data := range keys {
 		if name, ok := strings.CutPrefix(key, "guest."); ok {
