@@ -70,19 +70,7 @@ func (id ID) KVS() string { return kvsPrefix + id.DotHex() }
 const kvsPrefix = "job."
 
 // Namespace is the name of the job's guest namespace in the KVS (RFC 16).
-func (id ID) Namespace() string { return namespacePrefix + id.Dec() }
-
-const namespacePrefix = "job-"
-
-// ParseNamespace returns the job that a namespace belongs to.
-func ParseNamespace(name string) (ID, error) {
-	dec, ok := strings.CutPrefix(name, namespacePrefix)
-	n, err := strconv.ParseUint(dec, 10, 64)
-	if !ok || err != nil || ID(n).Namespace() != name {
-		return 0, fmt.Errorf("%q is not the name of a job's namespace", name)
-	}
-	return ID(n), nil
-}
+func (id ID) Namespace() string { return "job-" + id.Dec() }
 
 // forms are the names of the forms, as "flux job id --to" takes them.
 var forms = map[string]func(ID) string{

@@ -287,7 +287,8 @@ type ExecHello struct {
 // earlier attempt or leader asked for. Ending is the exception of severity zero
 // that the job has, of which an earlier service may have been told, or not.
 // Again says that an earlier service may have begun to start the job. Critical are
-// the ranks that one was told of by CriticalRanks.
+// the ranks that one was told of by CriticalRanks, and Guest is what it had noted
+// of the job's guest namespace.
 type ExecStart struct {
 	ID       jobid.ID         `json:"id"`
 	UserID   uint32           `json:"userid"`
@@ -299,6 +300,7 @@ type ExecStart struct {
 	Ending   *JobException    `json:"ending,omitempty"`
 	Again    bool             `json:"again,omitzero"`
 	Critical string           `json:"critical,omitzero"`
+	Guest    string           `json:"guest,omitzero"` // a blobref
 }
 
 // ExecResponse answers SERVICE.start: type is start, reattached, release,

@@ -103,9 +103,11 @@ type KVSNamespaceCreate struct {
 	Fleeting bool `json:"fleeting,omitzero"`
 }
 
-// KVSNamespaceRemove is kvs.namespace-remove.
+// KVSNamespaceRemove is kvs.namespace-remove. With Rootseq, which is ours, the
+// namespace is only removed as it was in that version: ESTALE.
 type KVSNamespaceRemove struct {
 	Namespace string `json:"namespace"`
+	Rootseq   *int   `json:"rootseq,omitempty"`
 }
 
 // KVSNamespace is an entry of kvs.namespace-list.

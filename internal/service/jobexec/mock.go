@@ -54,14 +54,14 @@ func mockOf(spec *jobspec.Jobspec) (*mock, error) {
 	return m, nil
 }
 
-func (e *exec) startMock(j *job, reattach bool) {
+func (e *exec) startMock(j *job, req *rpc.ExecStart) {
 	if j.mock.exception == "init" {
 		e.fatalError(j, "mock initialization exception generated")
 		e.finish(j)
 		return
 	}
-	e.makeNamespace(j)
-	if reattach {
+	e.makeNamespace(j, req.Guest)
+	if req.Reattach {
 		e.log(j, "reattach", nil)
 		j.started = true
 		e.respond(j, "reattached", rpc.ExecData{})

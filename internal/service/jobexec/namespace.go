@@ -3,34 +3,36 @@
 package jobexec
 
 import (
-	"maps"
 	"syscall"
 
 	"goflux/internal/message"
 	"goflux/internal/rpc"
 	"goflux/internal/service"
 	"goflux/internal/sys/locale"
-	"goflux/jobid"
 	"goflux/treeobj"
 )
 
 // A job has a KVS namespace of its own while it runs, FLUX_KVS_NAMESPACE of its
 // tasks. What is in it at the end stays with the job (RFC 16, 41).
 
-// makeNamespace makes the job's namespace. Requests go in order, so it is there
-// before any task is. Without a KVS a job runs all the same.
-func (e *exec) makeNamespace(j *job) {
+// makeNamespace makes the job's namespace, with root in it or, when that is "",
+// nothing. Requests go in order, so it is there before any task is. Without a KVS a
+// job runs all the same.
+func (e *exec) makeNamespace(j *job, root string) {
 	j.guest = true
+	if root == "" {
+		root = e.emptyDir()
+	}
 	e.h.Request(service.Request{
 		Topic: "kvs.namespace-create", NodeID: 0,
-		Payload: &rpc.KVSNamespaceCreate{Namespace: j.id.Namespace(), Rootref: e.emptyDir(), Owner: int64(j.userid), Fleeting: true},
+		Payload: &rpc.KVSNamespaceCreate{Namespace: j.id.Namespace(), Rootref: root, Owner: int64(j.userid), Fleeting: true},
 	}, func(m *message.Message) {
 		if err := m.Err(); err != nil && message.Errno(err) != syscall.EEXIST { // an earlier service's lasts
 			e.h.Log().Debug("making a guest namespace", "jobid", j.id.F58(), "err", err)
 			j.guest = false
 			return
 		}
-		e.tellGuest(j, "", nil)
+		e.noteGuest(j, "", nil)
 	})
 }
 
@@ -44,10 +46,11 @@ func (e *exec) emptyDir() string {
 	return treeobj.Blobref(hash, treeobj.Encode(treeobj.NewDir()))
 }
 
-// tellGuest tells what there is of a namespace, and calls then, unless that is
-// nil, when it is on record.
-func (e *exec) tellGuest(j *job, rootref string, then func(error)) {
-	req := service.Request{Topic: "job-info.guest", NodeID: message.NodeAny, Payload: rpc.JobGuest{ID: j.id, Rootref: rootref}}
+// noteGuest tells the job manager that there is a namespace, or, with a root, what
+// is in it before it is removed. It calls then, unless that is nil, when that is on
+// record.
+func (e *exec) noteGuest(j *job, root string, then func(error)) {
+	req := service.Request{Topic: "job-info.guest", NodeID: message.NodeAny, Payload: rpc.JobGuest{ID: j.id, Rootref: root}}
 	if then == nil {
 		e.h.Request(req, nil)
 		return
@@ -55,8 +58,8 @@ func (e *exec) tellGuest(j *job, rootref string, then func(error)) {
 	e.h.Request(req, func(m *message.Message) { then(m.Err()) })
 }
 
-// closeNamespace notes what is in the namespace, and calls done. The namespace is
-// removed when that is on record: a crash between the two would lose it.
+// closeNamespace removes the namespace, what is in it being on record, and calls
+// done. Whoever commits to it meanwhile has that noted, too, or finds it gone.
 func (e *exec) closeNamespace(j *job, done func()) {
 	if !j.guest {
 		done()
@@ -66,42 +69,32 @@ func (e *exec) closeNamespace(j *job, done func()) {
 		Topic: "kvs.getroot", NodeID: 0, Payload: rpc.KVSGetroot{Namespace: j.id.Namespace()},
 	}, func(m *message.Message) {
 		var root rpc.KVSGetrootResponse
-		if m.Err() != nil || m.Decode(&root) != nil || root.Rootseq == 0 {
-			e.removeNamespace(j.id)
+		switch {
+		case m.Err() != nil || m.Decode(&root) != nil: // somebody has removed it
 			done()
-			return
+		case root.Rootseq == 0: // there is nothing new in it
+			e.removeNamespace(j, 0, done)
+		default:
+			e.noteGuest(j, root.Rootref, func(err error) {
+				if err != nil {
+					e.h.Log().Error("a job's guest namespace stays: what is in it cannot be noted", "jobid", locale.JobID(j.id), "err", err)
+					done()
+					return
+				}
+				e.removeNamespace(j, root.Rootseq, done)
+			})
 		}
-		e.tellGuest(j, root.Rootref, func(err error) {
-			if err != nil {
-				e.h.Log().Error("a job's guest namespace stays: what is in it could not be noted", "jobid", locale.JobID(j.id), "err", err)
-				return
-			}
-			e.removeNamespace(j.id)
-		})
-		done()
 	})
 }
 
-func (e *exec) removeNamespace(id jobid.ID) {
+func (e *exec) removeNamespace(j *job, seq int, done func()) {
 	e.h.Request(service.Request{
-		Topic: "kvs.namespace-remove", NodeID: 0, Payload: rpc.KVSNamespaceRemove{Namespace: id.Namespace()},
-	}, nil)
-}
-
-// sweepNamespaces removes the namespaces of jobs that ended just before an earlier
-// service did, which had noted what is in them.
-func (e *exec) sweepNamespaces() {
-	known := maps.Clone(e.jobs) // these close their own
-	e.h.Request(service.Request{Topic: "kvs.namespace-list", NodeID: 0}, func(m *message.Message) {
-		var list rpc.KVSNamespaceList
-		if m.Err() != nil || m.Decode(&list) != nil { // without a KVS there is none
+		Topic: "kvs.namespace-remove", NodeID: 0, Payload: rpc.KVSNamespaceRemove{Namespace: j.id.Namespace(), Rootseq: &seq},
+	}, func(m *message.Message) {
+		if message.Errno(m.Err()) == syscall.ESTALE {
+			e.closeNamespace(j, done)
 			return
 		}
-		for _, ns := range list.Namespaces {
-			id, err := jobid.ParseNamespace(ns.Namespace)
-			if err == nil && known[id] == nil && e.jobs[id] == nil {
-				e.removeNamespace(id)
-			}
-		}
+		done()
 	})
 }

@@ -128,7 +128,6 @@ func (e *exec) Start() {
 				fn()
 			}
 			e.early = nil
-			e.sweepNamespaces()
 		})
 	})
 }
@@ -180,7 +179,7 @@ func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 		j.extra = lateness(float64(e.h.Now().UnixNano())/1e9, j.r.StartTime, j.r.Expiration, e.conf.maxStartDelay)
 	}
 	if j.mock != nil {
-		e.startMock(j, req.Reattach)
+		e.startMock(j, req)
 		if req.Ending != nil && !j.over {
 			e.except(j, req.Ending)
 		}
@@ -191,7 +190,7 @@ func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 		e.finish(j)
 		return
 	}
-	e.makeNamespace(j)
+	e.makeNamespace(j, req.Guest)
 	e.launch(j, req.Reattach)
 	if !req.Reattach && j.bulk.exception == "starting" {
 		e.fatalError(j, "mock starting exception generated")

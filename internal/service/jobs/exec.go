@@ -48,10 +48,10 @@ func (s *jobs) execGone(why error, note string) {
 }
 
 func (s *jobs) startExec(e job.StartExec) {
-	j := e.Job
+	j, r := e.Job, s.records[e.Job.ID]
 	req := &rpc.ExecStart{
-		ID: j.ID, UserID: j.UserID, Jobspec: j.Jobspec, R: j.CurrentR(),
-		Reattach: e.Reattach, Again: e.Again, Attempt: j.Attempt, J: j.J, Critical: s.records[j.ID].critical,
+		ID: j.ID, UserID: j.UserID, Jobspec: j.Jobspec, R: j.CurrentR(), Reattach: e.Reattach, Again: e.Again,
+		Attempt: j.Attempt, J: j.J, Critical: r.critical, Guest: r.guest,
 	}
 	if x := j.EndedBy; x != nil {
 		req.Ending = &rpc.JobException{ID: j.ID, Type: x.Type, Severity: x.Severity, WaitStatus: x.WaitStatus}

@@ -87,6 +87,10 @@ func (s *kvs) namespaceRemove(c *service.Call, r *rpc.KVSNamespaceRemove) {
 		c.Fail(message.Errorf(syscall.EPROTO, "kvs.namespace-remove: no name"))
 		return
 	}
+	if ns, err := s.m.Namespace(r.Namespace); err == nil && r.Rootseq != nil && ns.Seq != *r.Rootseq {
+		c.Fail(message.Errorf(syscall.ESTALE, "namespace %s is in version %d, not %d", r.Namespace, ns.Seq, *r.Rootseq))
+		return
+	}
 	found, err := s.m.RemoveNamespace(r.Namespace)
 	fleeting := s.fleeting[r.Namespace]
 	delete(s.fleeting, r.Namespace)

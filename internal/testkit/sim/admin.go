@@ -153,9 +153,14 @@ func (m *admin) ask() {
 			}
 		})
 	}
-	m.w.run(m.w.now + 30*time.Second)
+	m.w.settle(c)
+}
+
+// settle waits for the answers to what c has asked.
+func (w *world) settle(c *client) {
+	w.run(w.now + 30*time.Second)
 	for _, p := range c.open {
-		m.w.fail("%s has not been answered", p.topic)
+		w.fail("%s has not been answered", p.topic)
 	}
 	c.close()
 }

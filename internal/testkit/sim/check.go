@@ -26,6 +26,7 @@ type checker struct {
 	starts map[attempt]bool
 	acked  []promise
 	output map[voice]int // lines that were acknowledged
+	notes  []note        // that were acknowledged
 	ended  int           // jobs
 	client *client
 	synced bool // the history has been shown

@@ -227,10 +227,11 @@ func (p *processes) enterBarrier(x *shell) {
 	}
 }
 
-// work is a shell's task: it takes its time, and prints.
+// work is a shell's task: it takes its time, prints, and may leave a note.
 func (p *processes) work(x *shell) {
 	p.w.after(p.a, time.Duration(x.plan.Duration*float64(time.Second)), func() {
-		p.speak(&mouth{x: x, lines: x.plan.Lines, done: func() { p.exit(x, x.plan.Status) }})
+		exit := func() { p.exit(x, x.plan.Status) }
+		p.speak(&mouth{x: x, lines: x.plan.Lines, done: func() { p.leaveNote(x, exit) }})
 	})
 }
 

@@ -203,6 +203,9 @@ func (w *world) live() {
 	w.heal()
 	w.comeToRest()
 	if w.failure == nil {
+		w.askNotes()
+	}
+	if w.failure == nil {
 		w.check.rest()
 	}
 	if w.failure == nil {
