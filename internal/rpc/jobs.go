@@ -286,7 +286,8 @@ type ExecHello struct {
 // answered by ExecResponses. Attempt and Term let a node refuse what an
 // earlier attempt or leader asked for. Ending is the exception of severity zero
 // that the job has, of which an earlier service may have been told, or not.
-// Again says that an earlier service may have begun to start the job. Critical are
+// Again says that an earlier service may have begun to start the job; one that is
+// to end is then not started, but found as far as it has begun. Critical are
 // the ranks that one was told of by CriticalRanks, and Guest is what it had noted
 // of the job's guest namespace.
 type ExecStart struct {

@@ -257,7 +257,7 @@ func (m *Machine) ExecReleased(now float64, j *Job, ranks string, final bool) {
 	if !final {
 		return
 	}
-	j.run.executing = false
+	j.run.executing, j.run.adrift = false, false
 	if j.Started && !j.Finished { // the service gave up
 		m.post(now, j, "finish", finishContext{1 << 8})
 	}

@@ -92,6 +92,7 @@ type runState struct {
 	canceling  bool // its cancellation, too
 	executing  bool // start request sent, final release not received
 	launched   bool // a start request was sent, perhaps by an earlier instance
+	adrift     bool // shells that an earlier instance started may run
 	retired    bool
 	counted    bool // among the jobs past DEPEND of its name
 	key        *singletonKey

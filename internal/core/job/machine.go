@@ -123,7 +123,8 @@ func (m *Machine) Add(now float64, j *Job, s *Submission) {
 func (m *Machine) Restore(j *Job) {
 	m.jobs[j.ID] = j
 	m.counts[j.State]++
-	j.run.launched = j.Allocated
+	j.run.launched = j.Allocated && len(j.Prologs) == 0
+	j.run.adrift = j.run.launched
 	if j.State > Depend {
 		m.deps.counts[keyOf(j)]++
 		j.run.counted = true
@@ -314,13 +315,11 @@ func (m *Machine) cleanup(now float64, j *Job) {
 	if j.run.executing || len(j.Prologs) > 0 || len(j.Epilogs) > 0 {
 		return
 	}
-	if j.Allocated && j.Started && !j.Finished && m.exec {
-		// restarted: the shells must be found again before anything is freed
+	if j.Allocated && !j.Finished && (j.Started || j.run.adrift) {
+		// Shells that run, or may, must be found again before anything is freed, as
+		// soon as there is an execution service.
 		m.start(now, j)
 		return
-	}
-	if j.Allocated && j.Started && !j.Finished {
-		return // no execution service yet
 	}
 	if m.owesEpilog(j) {
 		m.startEpilog(now, j)

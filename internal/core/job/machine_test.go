@@ -596,6 +596,37 @@ func TestStartedAgain(t *testing.T) {
 	}
 }
 
+// After a restart, a job that ends is not over before an execution service has
+// looked for what runs of it, though its start is not on record.
+func TestEndOfWhatMayRun(t *testing.T) {
+	w := newWorld(t)
+	w.m.SchedulerReady(w.tick(), -1)
+	w.m.ExecReady(1)
+	j := w.submit(16)
+	w.alloc(j)
+	w.m.Raise(w.tick(), j, Exception{Type: "cancel"})
+	restored := &Job{ID: j.ID, Request: j.Request, Jobspec: j.Jobspec, R: j.R}
+	if err := restored.Replay(j.Log); err != nil {
+		t.Fatal(err)
+	}
+	w = newWorld(t)
+	w.held[j.ID] = true
+	w.m.Restore(restored)
+	w.m.Resume(w.tick())
+	if w.step(); restored.Freed {
+		t.Error("freed before anybody has looked")
+	}
+	w.m.ExecReady(w.tick())
+	if w.step(); restored.Freed || !w.again || !restored.run.executing {
+		t.Errorf("freed: %v, told that it may run: %v", restored.Freed, w.again)
+	}
+	w.running = map[jobid.ID]*Job{}
+	w.m.ExecReleased(w.tick(), restored, "all", true)
+	if w.step(); !restored.Freed || restored.State != Inactive {
+		t.Errorf("freed: %v, state %v", restored.Freed, restored.State)
+	}
+}
+
 // A job that is canceled while it waits is not remembered by what it waits for.
 func TestCanceledWhileItWaits(t *testing.T) {
 	w := newWorld(t)

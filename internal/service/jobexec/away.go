@@ -42,7 +42,7 @@ const (
 // not there yet, may still be: then the launch is made once more.
 func (e *exec) awaited(j *job, sh *shell, err error) bool {
 	num := message.Errno(err)
-	if sh.ended || j.fatal && !j.reattach || num != syscall.EHOSTUNREACH && num != syscall.ENOSYS {
+	if sh.ended || j.fatal && !j.find || num != syscall.EHOSTUNREACH && num != syscall.ENOSYS {
 		return false
 	}
 	now := e.h.Now()
@@ -72,7 +72,7 @@ func (e *exec) relaunch(j *job, sh *shell, req *rpc.AgentLaunch) {
 		if sh.ended || e.jobs[j.id] != j {
 			return
 		}
-		if j.fatal && sh.pid == 0 && !j.reattach { // nobody needs it any more
+		if j.fatal && sh.pid == 0 && !j.find { // nobody needs it any more
 			e.ended(j, sh)
 			return
 		}

@@ -46,6 +46,21 @@ func TestClaims(t *testing.T) {
 	}
 }
 
+// A job that is to end, and whose start an earlier service may have begun, is not
+// started: what has begun is found, and told to end.
+func TestEndIsNoStart(t *testing.T) {
+	a := newAround(t)
+	req := newJob(t)
+	req.Again, req.Ending = true, &rpc.JobException{ID: oldJob, Type: "timeout"}
+	a.leader.Owner().Stream("job-exec.start", req)
+	if l := <-a.launches; !l.Reattach {
+		t.Errorf("launched: %+v", l)
+	}
+	if k := <-a.killed; k.ID != oldJob || k.Signum != int(syscall.SIGALRM) {
+		t.Errorf("%+v", k)
+	}
+}
+
 // Which shells a job cannot do without is on record before it is told so, and told
 // to the next service.
 func TestCriticalRanks(t *testing.T) {

@@ -61,6 +61,10 @@ func (e *exec) startMock(j *job, req *rpc.ExecStart) {
 		return
 	}
 	e.makeNamespace(j, req.Guest)
+	if j.find && !req.Reattach { // nothing of it has outlived the earlier service
+		e.finish(j)
+		return
+	}
 	if req.Reattach {
 		e.log(j, "reattach", nil)
 		j.started = true

@@ -95,6 +95,7 @@ type job struct {
 	barrier  barrier
 	reattach bool // an earlier service had it, and told of its start
 	again    bool // one may have had it
+	find     bool // it is not to be started: what has begun is to be found
 	found    bool // one had it, and perhaps did not
 	expire   service.Timer
 	until    float64       // when that is, in seconds since the epoch; 0: never
@@ -153,7 +154,7 @@ func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 	j := &job{
 		id: req.ID, userid: req.UserID, attempt: req.Attempt, call: c, spec: req.Jobspec, raw: req.R,
 		shells: map[uint32]*shell{}, barrier: barrier{entered: map[uint32]*service.Call{}}, reattach: req.Reattach,
-		again: req.Again,
+		again: req.Again, find: req.Reattach || req.Again && req.Ending != nil,
 	}
 	e.jobs[j.id] = j
 	var err error
@@ -185,14 +186,14 @@ func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 		}
 		return
 	}
-	if !req.Reattach && j.bulk.exception == "init" {
+	if !j.find && j.bulk.exception == "init" {
 		e.fatalError(j, "mock init exception generated")
 		e.finish(j)
 		return
 	}
 	e.makeNamespace(j, req.Guest)
-	e.launch(j, req.Reattach)
-	if !req.Reattach && j.bulk.exception == "starting" {
+	e.launch(j)
+	if !j.find && j.bulk.exception == "starting" {
 		e.fatalError(j, "mock starting exception generated")
 	}
 	if req.Ending != nil {
@@ -201,8 +202,8 @@ func (e *exec) start(c *service.Call, req *rpc.ExecStart) {
 }
 
 // launch has the job's shells started, or found again.
-func (e *exec) launch(j *job, reattach bool) {
-	if reattach {
+func (e *exec) launch(j *job) {
+	if j.find {
 		e.log(j, "reattach", nil)
 	} else {
 		e.log(j, "init", nil, "starting", nil)
@@ -220,7 +221,7 @@ func (e *exec) launch(j *job, reattach bool) {
 		j.shells[rank] = sh
 		e.launchOn(j, sh, &rpc.AgentLaunch{
 			ID: j.id, Attempt: j.attempt, Term: e.term, UserID: j.userid, ShellRank: i,
-			Shell: program, Jobspec: j.spec, R: j.raw, Reattach: reattach, Again: j.again, Lasting: e.lasting(),
+			Shell: program, Jobspec: j.spec, R: j.raw, Reattach: j.find, Again: j.again, Lasting: e.lasting(),
 		})
 	}
 }
