@@ -31,6 +31,9 @@ type far struct {
 }
 
 func (f *far) serve(m *flux.Message) {
+	if m.Topic != "far.0" { // a client's farewell
+		return
+	}
 	var in rpc.TerminalMessage
 	if err := m.Decode(&in); err != nil {
 		f.t.Error(err)
