@@ -104,7 +104,8 @@ type KVSNamespaceCreate struct {
 }
 
 // KVSNamespaceRemove is kvs.namespace-remove. With Rootseq, which is ours, the
-// namespace is only removed as it was in that version: ESTALE.
+// namespace is only removed as it was in that version (ESTALE), or, if that is
+// negative, in whichever; and the answer is a KVSGetrootResponse of what it was.
 type KVSNamespaceRemove struct {
 	Namespace string `json:"namespace"`
 	Rootseq   *int   `json:"rootseq,omitempty"`

@@ -58,6 +58,10 @@ func (e *exec) noteGuest(j *job, root string, then func(error)) {
 	e.h.Request(req, func(m *message.Message) { then(m.Err()) })
 }
 
+// maxLooks bounds how often a namespace is looked at because somebody still commits
+// to it: a job's end must not wait for that.
+const maxLooks = 3
+
 // closeNamespace removes the namespace, what is in it being on record, and calls
 // done. Whoever commits to it meanwhile has that noted, too, or finds it gone.
 func (e *exec) closeNamespace(j *job, done func()) {
@@ -65,6 +69,10 @@ func (e *exec) closeNamespace(j *job, done func()) {
 		done()
 		return
 	}
+	e.lookAndRemove(j, 1, done)
+}
+
+func (e *exec) lookAndRemove(j *job, look int, done func()) {
 	e.h.Request(service.Request{
 		Topic: "kvs.getroot", NodeID: 0, Payload: rpc.KVSGetroot{Namespace: j.id.Namespace()},
 	}, func(m *message.Message) {
@@ -73,7 +81,7 @@ func (e *exec) closeNamespace(j *job, done func()) {
 		case m.Err() != nil || m.Decode(&root) != nil: // somebody has removed it
 			done()
 		case root.Rootseq == 0: // there is nothing new in it
-			e.removeNamespace(j, 0, done)
+			e.removeNamespace(j, root, look, done)
 		default:
 			e.noteGuest(j, root.Rootref, func(err error) {
 				if err != nil {
@@ -81,20 +89,31 @@ func (e *exec) closeNamespace(j *job, done func()) {
 					done()
 					return
 				}
-				e.removeNamespace(j, root.Rootseq, done)
+				e.removeNamespace(j, root, look, done)
 			})
 		}
 	})
 }
 
-func (e *exec) removeNamespace(j *job, seq int, done func()) {
+// removeNamespace removes the namespace if it still is as it was seen. The last time
+// it is removed as it is: what has come since is noted when it is out of the KVS, and
+// only a crash in between loses it.
+func (e *exec) removeNamespace(j *job, seen rpc.KVSGetrootResponse, look int, done func()) {
+	version := seen.Rootseq
+	if look == maxLooks {
+		version = -1
+	}
 	e.h.Request(service.Request{
-		Topic: "kvs.namespace-remove", NodeID: 0, Payload: rpc.KVSNamespaceRemove{Namespace: j.id.Namespace(), Rootseq: &seq},
+		Topic: "kvs.namespace-remove", NodeID: 0, Payload: rpc.KVSNamespaceRemove{Namespace: j.id.Namespace(), Rootseq: &version},
 	}, func(m *message.Message) {
-		if message.Errno(m.Err()) == syscall.ESTALE {
-			e.closeNamespace(j, done)
-			return
+		var last rpc.KVSGetrootResponse
+		switch {
+		case message.Errno(m.Err()) == syscall.ESTALE:
+			e.lookAndRemove(j, look+1, done)
+		case m.Err() == nil && m.Decode(&last) == nil && last.Rootref != "" && last.Rootref != seen.Rootref:
+			e.noteGuest(j, last.Rootref, func(error) { done() })
+		default:
+			done()
 		}
-		done()
 	})
 }

@@ -87,9 +87,13 @@ func (s *kvs) namespaceRemove(c *service.Call, r *rpc.KVSNamespaceRemove) {
 		c.Fail(message.Errorf(syscall.EPROTO, "kvs.namespace-remove: no name"))
 		return
 	}
-	if ns, err := s.m.Namespace(r.Namespace); err == nil && r.Rootseq != nil && ns.Seq != *r.Rootseq {
-		c.Fail(message.Errorf(syscall.ESTALE, "namespace %s is in version %d, not %d", r.Namespace, ns.Seq, *r.Rootseq))
-		return
+	var answer any
+	if ns, err := s.m.Namespace(r.Namespace); err == nil && r.Rootseq != nil {
+		if *r.Rootseq >= 0 && ns.Seq != *r.Rootseq {
+			c.Fail(message.Errorf(syscall.ESTALE, "namespace %s is in version %d, not %d", r.Namespace, ns.Seq, *r.Rootseq))
+			return
+		}
+		answer = getrootResponse(ns)
 	}
 	found, err := s.m.RemoveNamespace(r.Namespace)
 	fleeting := s.fleeting[r.Namespace]
@@ -98,14 +102,14 @@ func (s *kvs) namespaceRemove(c *service.Call, r *rpc.KVSNamespaceRemove) {
 	case err != nil:
 		c.Fail(err)
 	case !found || !s.lasting || fleeting:
-		c.Respond(nil)
+		c.Respond(answer)
 	default:
 		s.save(&rpc.ContentCommit{Wait: true, Roots: map[string][]byte{r.Namespace: nil}}, func(err error) {
 			if err != nil {
 				c.Fail(err)
 				return
 			}
-			c.Respond(nil)
+			c.Respond(answer)
 		})
 	}
 }

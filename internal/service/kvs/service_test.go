@@ -128,7 +128,7 @@ func TestWire(t *testing.T) {
 		{"kvs.commit", `{"flags":0,"ops":[]}`, "errno 71"},
 		{"kvs.namespace-create", `{"namespace":"n1","rootref":"sha1-c0a9faf907dda6216fd73bf81d0b3b21a1a8cb91","owner":-1,"flags":0}`, ""},
 		{"kvs.namespace-remove", `{"namespace":"n1","rootseq":1}`, "errno 116"},
-		{"kvs.namespace-remove", `{"namespace":"n1","rootseq":0}`, ""},
+		{"kvs.namespace-remove", `{"namespace":"n1","rootseq":-1}`, `{"owner":0,"rootseq":0,"rootref":"sha1-c0a9faf907dda6216fd73bf81d0b3b21a1a8cb91","flags":0,"namespace":"n1"}`},
 		{"kvs.namespace-remove", `{"namespace":"n1","rootseq":0}`, ""},
 		{"kvs.namespace-remove", `{"namespace":"never"}`, ""},
 		{"kvs.namespace-remove", `{"namespace":"primary"}`, "errno 95"},
