@@ -81,6 +81,7 @@ type AgentJob struct {
 }
 
 // CriticalRanks is job-exec.critical-ranks: the shell ranks whose loss ends the job.
+// It is job-info.critical-ranks as well, with brackets around.
 type CriticalRanks struct {
 	ID    jobid.ID `json:"id"`
 	Ranks string   `json:"ranks"`

@@ -69,13 +69,13 @@ func TestCriticalRanks(t *testing.T) {
 	if err := a.leader.Owner().RPC("job-exec.critical-ranks", rpc.CriticalRanks{ID: oldJob, Ranks: "0"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if noted := <-a.critical; noted.ID != oldJob || noted.Ranks != "0" {
+	if noted := <-a.critical; noted.ID != oldJob || noted.Ranks != "[0]" {
 		t.Errorf("noted: %+v", noted)
 	}
 	next := newAround(t)
 	next.gone.Store(true)
 	req := newJob(t)
-	req.Reattach, req.Critical = true, "0"
+	req.Reattach, req.Critical = true, "[]"
 	s := next.leader.Owner().Stream("job-exec.start", req)
 	var r rpc.ExecResponse
 	for r.Type != "exception" {

@@ -221,7 +221,8 @@ func (e *exec) criticalRanks(c *service.Call, req *rpc.CriticalRanks) {
 	}
 	j.critical = ranks
 	e.h.Request(service.Request{
-		Topic: "job-info.critical-ranks", NodeID: message.NodeAny, Payload: req,
+		Topic: "job-info.critical-ranks", NodeID: message.NodeAny,
+		Payload: rpc.CriticalRanks{ID: j.id, Ranks: "[" + ranks.String() + "]"}, // an empty set is one, too
 	}, func(m *message.Message) {
 		if err := m.Err(); err != nil {
 			c.Fail(err)
