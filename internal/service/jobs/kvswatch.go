@@ -40,14 +40,14 @@ func (s *jobs) watchKVS(c *service.Call, req *rpc.JobInfoWatch, j *job.Job, acti
 	guest, isGuest := strings.CutPrefix(req.Path, "guest.")
 	switch {
 	case !isGuest:
-		st := s.watch.add(c, w)
+		st := s.follow(c, w)
 		s.relay(st, ownCred, rpc.KVSLookup{Key: j.ID.KVS() + "." + req.Path, Namespace: core.Primary, Flags: w.kvsFlags()})
 	case guest == "":
 		c.Fail(syscall.EINVAL)
 	case !active:
 		s.lookupGuest(c, j, guest, w)
 	default:
-		st := s.watch.add(c, w)
+		st := s.follow(c, w)
 		if s.records[j.ID].namespace {
 			s.relayGuest(st, guest)
 		}

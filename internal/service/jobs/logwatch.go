@@ -60,6 +60,15 @@ func (w *watchers) guests() int {
 	return n
 }
 
+// follow opens a stream for x. A watch in the KVS for one that the client has open
+// with the same matchtag, which is forgotten, is ended.
+func (s *jobs) follow(c *service.Call, x *watching) *service.Stream[*watching] {
+	if old := s.watch.streams.Find(c.Msg.Sender(), c.Msg.Matchtag); old != nil {
+		s.endRelay(old)
+	}
+	return s.watch.add(c, x)
+}
+
 // event hands new lines of a log to those who follow it.
 func (w *watchers) event(id jobid.ID, path string, lines []byte) {
 	for _, st := range w.byJob[id] {
@@ -154,7 +163,7 @@ func (s *jobs) watchLog(c *service.Call, req *rpc.JobInfoWatch, log []byte, live
 		c.End()
 		return
 	}
-	st := s.watch.add(c, &watching{key: logKey{req.ID, "eventlog"}, offset: int64(len(log)), seen: true, beside: true})
+	st := s.follow(c, &watching{key: logKey{req.ID, "eventlog"}, offset: int64(len(log)), seen: true, beside: true})
 	s.relay(st, ownCred, rpc.KVSLookup{
 		Key: req.ID.KVS() + ".eventlog", Namespace: core.Primary, Flags: st.State.kvsFlags() | core.LookupTreeOnly,
 	})
@@ -167,7 +176,7 @@ func (s *jobs) watchStream(c *service.Call, req *rpc.JobInfoWatch, name string, 
 		c.Fail(syscall.ENOENT)
 		return
 	}
-	st := s.watch.add(c, &watching{
+	st := s.follow(c, &watching{
 		key: logKey{req.ID, req.Path}, final: !active,
 		sentinel: req.Flags&watchSentinel != 0, seen: err == nil, beside: true,
 	})
