@@ -37,17 +37,16 @@ func (a *app) attachTerminal(at *terminusAt, topic string, pipe bool) error {
 		Show: func(data []byte) { show(string(data)) },
 	}
 	end, sig := untilSignal(a.ctx, t.Run)
-	if sig != 0 {
-		return exitStatus(128 + int(sig))
-	}
 	switch {
 	case pipe || !end.Attached:
-	case end.Reason == "":
+	case end.Reason == "" || sig != 0:
 		show(terminal.ShowCursor)
 	default:
 		show(end.Farewell())
 	}
 	switch {
+	case sig != 0:
+		return exitStatus(128 + int(sig))
 	case errors.Is(end.Err, syscall.ENOSYS) && !end.Attached:
 		return fail("Invalid session or server at %s", topic)
 	case end.Err != nil && !end.Attached:
