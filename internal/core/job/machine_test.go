@@ -566,6 +566,20 @@ func TestExecGoneBeforeStart(t *testing.T) {
 	}
 }
 
+// restarted is a world after a restart, in which there is j as it was.
+func restarted(t *testing.T, j *Job, site Site) (*world, *Job) {
+	t.Helper()
+	again := &Job{ID: j.ID, Request: j.Request, Jobspec: j.Jobspec, R: j.R}
+	if err := again.Replay(j.Log); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	w.held[j.ID] = true
+	w.m.SetSite(site)
+	w.m.Restore(again)
+	return w, again
+}
+
 // An execution service is told when another one may have begun to start a job:
 // one that has left, or that of an earlier instance.
 func TestStartedAgain(t *testing.T) {
@@ -583,13 +597,7 @@ func TestStartedAgain(t *testing.T) {
 	if w.step(); !w.again {
 		t.Error("the next service is not told")
 	}
-	restored := &Job{ID: j.ID, Request: j.Request, Jobspec: j.Jobspec, R: j.R}
-	if err := restored.Replay(j.Log); err != nil {
-		t.Fatal(err)
-	}
-	w = newWorld(t)
-	w.held[j.ID] = true
-	w.m.Restore(restored)
+	w, _ = restarted(t, j, Site{})
 	w.m.ExecReady(w.tick())
 	if w.step(); !w.again {
 		t.Error("the next instance's service is not told")
@@ -605,13 +613,7 @@ func TestEndOfWhatMayRun(t *testing.T) {
 	j := w.submit(16)
 	w.alloc(j)
 	w.m.Raise(w.tick(), j, Exception{Type: "cancel"})
-	restored := &Job{ID: j.ID, Request: j.Request, Jobspec: j.Jobspec, R: j.R}
-	if err := restored.Replay(j.Log); err != nil {
-		t.Fatal(err)
-	}
-	w = newWorld(t)
-	w.held[j.ID] = true
-	w.m.Restore(restored)
+	w, restored := restarted(t, j, Site{})
 	w.m.Resume(w.tick())
 	if w.step(); restored.Freed {
 		t.Error("freed before anybody has looked")

@@ -80,14 +80,7 @@ func TestAllocCheck(t *testing.T) {
 func TestPerilogAfterRestart(t *testing.T) {
 	for _, site := range []Site{{Prolog: true}, {}} {
 		_, j := inRun(t, Site{Prolog: true})
-		again := &Job{ID: j.ID, Request: j.Request, Jobspec: j.Jobspec, R: j.R}
-		if err := again.Replay(j.Log); err != nil {
-			t.Fatal(err)
-		}
-		w := newWorld(t)
-		w.held[j.ID] = true
-		w.m.SetSite(site)
-		w.m.Restore(again)
+		w, _ := restarted(t, j, site)
 		w.m.Resume(w.tick())
 		w.step()
 		if site.Prolog {
