@@ -16,23 +16,32 @@ type cgroup string
 // ownCgroup is this process's.
 func ownCgroup() cgroup { return cgroup(process.Cgroup()) }
 
+// read reads one of its files, false when there is none.
+func (c cgroup) read(file string) (string, bool) {
+	if c == "" {
+		return "", false
+	}
+	b, err := os.ReadFile(string(c) + "/" + file)
+	return string(b), err == nil
+}
+
 // number reads a file that is one number, false when there is none.
 func (c cgroup) number(file string) (int64, bool) {
-	b, err := os.ReadFile(string(c) + "/" + file)
-	if c == "" || err != nil {
+	text, ok := c.read(file)
+	if !ok {
 		return 0, false
 	}
-	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 	return n, err == nil
 }
 
 // keyed reads the number after a key, in a file of such lines.
 func (c cgroup) keyed(file, key string) (int64, bool) {
-	b, err := os.ReadFile(string(c) + "/" + file)
-	if c == "" || err != nil {
+	lines, ok := c.read(file)
+	if !ok {
 		return 0, false
 	}
-	for line := range strings.Lines(string(b)) {
+	for line := range strings.Lines(lines) {
 		if text, ok := strings.CutPrefix(line, key+" "); ok {
 			n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 			return n, err == nil

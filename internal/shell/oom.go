@@ -16,7 +16,6 @@ import (
 type oom struct {
 	s      *Shell
 	adjust *int
-	cgroup cgroup
 	kills  int64
 }
 
@@ -34,7 +33,6 @@ func (o *oom) init() error {
 			return fmt.Errorf("oom.adjust=%d is not between -1000 and 1000", *o.adjust)
 		}
 	}
-	o.cgroup = ownCgroup()
 	o.kills = o.count()
 	return nil
 }
@@ -60,7 +58,7 @@ func (o *oom) taskExited(*task) {
 		plural = "s"
 	}
 	o.s.log.errorf("oom", "Memory cgroup out of memory: killed %d task%s on %s.", n-o.kills, plural, o.s.hostname)
-	if peak, ok := o.cgroup.number("memory.peak"); ok {
+	if peak, ok := o.s.seat.cgroup.number("memory.peak"); ok {
 		o.s.log.errorf("oom", "memory.peak = %s", sizeText(peak))
 	}
 	o.kills = n
@@ -68,6 +66,6 @@ func (o *oom) taskExited(*task) {
 
 // count is the number of processes that the kernel has killed in the cgroup.
 func (o *oom) count() int64 {
-	n, _ := o.cgroup.keyed("memory.events", "oom_kill")
+	n, _ := o.s.seat.cgroup.keyed("memory.events", "oom_kill")
 	return n
 }

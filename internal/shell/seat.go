@@ -27,6 +27,7 @@ const maxTurns = 256
 type seat struct {
 	client *flux.Client // free for the next shell; nil when there is none
 	reaper *process.Reaper
+	cgroup cgroup // of all its jobs: finding it is a thirtieth of what a short one costs a shell
 	dir    string // empty, for the next shell's temporary one; "" when there is none
 
 	mu  sync.Mutex // of now: signals come on a goroutine of their own
@@ -36,7 +37,7 @@ type seat struct {
 // Run runs a job shell to its end, and others after it if there are, and
 // returns the exit code of the last.
 func Run(o Options) int {
-	p := &seat{reaper: process.NewReaper()}
+	p := &seat{reaper: process.NewReaper(), cgroup: ownCgroup()}
 	defer p.reaper.Close()
 	defer p.dropDir()
 	ch := make(chan os.Signal, 8)

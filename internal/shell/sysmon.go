@@ -40,7 +40,7 @@ func (m *sysmon) init() error {
 			return fmt.Errorf("sysmon: sysmon.period is not a valid FSD: %s", opts.get("sysmon.period"))
 		}
 	}
-	m.open(ownCgroup())
+	m.open(m.s.seat.cgroup)
 	return nil
 }
 
