@@ -41,7 +41,8 @@ type Modprobe struct {
 	dryRun, verbose bool
 }
 
-// Options say what to do besides what is asked for.
+// Options say what to do besides what is asked for. Out and Err are called one
+// at a time.
 type Options struct {
 	Out     func(line string) // takes what tasks print
 	Err     func(line string) // takes what went wrong, and what Verbose tells
@@ -52,8 +53,16 @@ type Options struct {
 // New returns the tasks of the built-in table, changed by the files in the
 // search path and by the [modules] table of the configuration.
 func New(inst Instance, o Options) (*Modprobe, error) {
+	var mu sync.Mutex // tasks run at the same time
+	oneByOne := func(take func(string)) func(string) {
+		return func(line string) {
+			mu.Lock()
+			defer mu.Unlock()
+			take(line)
+		}
+	}
 	m := &Modprobe{
-		inst: inst, out: o.Out, err: o.Err, dryRun: o.DryRun, verbose: o.Verbose, tasks: map[string]*Task{},
+		inst: inst, out: oneByOne(o.Out), err: oneByOne(o.Err), dryRun: o.DryRun, verbose: o.Verbose, tasks: map[string]*Task{},
 		args: map[string][]string{}, alone: map[string]bool{}, forced: map[string]bool{},
 	}
 	for _, t := range builtin() {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -231,5 +232,30 @@ func TestDisableByEnv(t *testing.T) {
 	}
 	if got, _ := m.Resolve("sched", false); got.Name == "sched-simple" || !m.tasks["kvs"].Disabled {
 		t.Errorf("the scheduler is %s", got.Name)
+	}
+}
+
+// TestOneLineAtATime: tasks run at the same time, what they say does not.
+func TestOneLineAtATime(t *testing.T) {
+	var said []string // as a caller's buffer, without a lock
+	speaking := false
+	m, err := New(&fake{env: map[string]string{"FLUX_MODPROBE_PATH": t.TempDir()}}, Options{
+		DryRun: true,
+		Out: func(line string) {
+			if speaking {
+				t.Errorf("%q was said beside another line", line)
+			}
+			speaking = true
+			runtime.Gosched()
+			said = append(said, line)
+			speaking = false
+		},
+	})
+	must(t, m, err)
+	if err := m.RC1(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(said, "load kvs") {
+		t.Errorf("said %q", said)
 	}
 }

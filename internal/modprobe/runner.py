@@ -22,6 +22,37 @@ replies = os.fdopen(3, "w")
 lock = threading.Lock()
 
 
+class Lines:
+    """A stream for several threads: a line of one is never within another's."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.begun = threading.local()
+
+    def write(self, text):
+        whole, newline, rest = text.rpartition("\n")
+        if newline:
+            self.put(whole + newline)
+        self.begun.text = getattr(self.begun, "text", "") + rest
+        return len(text)
+
+    def flush(self):
+        self.put("")
+
+    def put(self, text):
+        with lock:
+            self.stream.write(getattr(self.begun, "text", "") + text)
+            self.stream.flush()
+        self.begun.text = ""
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+
+sys.stdout = Lines(sys.stdout)
+sys.stderr = Lines(sys.stderr)
+
+
 def tell(**what):
     with lock:
         replies.write(json.dumps(what) + "\n")
