@@ -186,12 +186,14 @@ type exchange struct {
 
 func (x *exchange) open(k int) {
 	size, rank := x.s.plan.size(), x.s.plan.self
-	asked := k > 0
-	if !asked {
+	switch {
+	case k <= 0:
 		k = exchangeFanout
-	}
-	if k > size && asked && rank == 0 {
+	case rank > 0: // one tells of it
+	case k > size:
 		x.s.log.warnf("pmi-simple", "exchange.k is more than the number of nodes: using k=%d, all of them ask the first", size)
+	default:
+		x.s.log.warnf("pmi-simple", "using k=%d", k)
 	}
 	x.parent = -1
 	if rank > 0 {

@@ -438,7 +438,14 @@ func TestPMIOptions(t *testing.T) {
 			t.Errorf("pmi-simple %s: exit %v", bad, got)
 		}
 	}
-	expect(t, "exit", b.run(testJob{command: []string{"true"}, options: `{"pmi-simple":{"kvs":"exchange","exchange":{"k":8},"nomap":1}}`}).wait(), []int{0})
+	for options, want := range map[string]string{
+		`"kvs":"exchange","exchange":{"k":8},"nomap":1`: "exchange.k is more than the number of nodes: using k=1, all of them ask the first",
+		`"exchange":{"k":1}`:                            "using k=1",
+	} {
+		b := newBrokers(t, 1)
+		expect(t, "exit", b.run(testJob{command: []string{"true"}, options: `{"pmi-simple":{` + options + `}}`}).wait(), []int{0})
+		expect(t, "log", b.logs(), "flux-shell[0]:  WARN: pmi-simple: "+want+"\n")
+	}
 }
 
 func TestPMIAbort(t *testing.T) {
