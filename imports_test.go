@@ -236,6 +236,7 @@ bench -> flux : measured from outside, as a client
 bench -> internal/rpc : with a client's requests
 bench -> internal/sign : and submissions
 bench -> internal/testkit/instance : which starts instances, for tests and measurements alike
+bench -> zombiezen.com/go/sqlite/... : and what of a database is in use
 test/... -> VALUE : tables of cases
 test/soak -> internal/testkit/soak : parses, wires, runs
 `
