@@ -49,6 +49,9 @@ internal/store/dbfile -> zombiezen.com/go/sqlite/... : its tests read what SQLit
 internal/store -> internal/store/dbfile : what SQLite wrote, read without it when it may be damaged
 internal/store -> zombiezen.com/go/sqlite/... : the one door to the disk, so the only one to know what is behind it
 internal/store -> github.com/pierrec/lz4/v4 : flux-core's blobs are LZ4 blocks
+internal/store/pagecache -> modernc.org/sqlite/lib : where SQLite's pages are in memory
+internal/store/pagecache -> modernc.org/libc : which is C in Go
+internal/store/pagecache -> zombiezen.com/go/sqlite/... : its test has some
 
 internal/link -> internal/message : what a link carries
 internal/link -> golang.org/x/sys/unix : who is on the other end of a socket
@@ -218,6 +221,7 @@ internal/imp/... -> golang.org/x/sys/unix : and this is all of it
 cmd/flux -> internal/cli : parses, wires, runs
 cmd/flux-broker -> internal/daemon : parses, wires, runs
 cmd/flux-broker -> internal/compose : with these services
+cmd/flux-broker -> internal/store/pagecache : before any of them uses SQLite
 cmd/* -> internal/sys/sigdefault : signals as the caller had them, before anything else
 cmd/flux-shell -> internal/shell/... : parses, wires, runs
 cmd/flux-shell -> internal/rpc : how its starter tells it what to run

@@ -33,49 +33,52 @@ const (
 	mockMany = 0.9
 )
 
-// mockRuns is how many times a thousand are run: they are over in a fourth of a
-// second, so single rates lie a fifth apart.
-const mockRuns = 5
+// How many times jobs are run whose median is the figure: a thousand are over in
+// a fourth of a second, and single rates lie a fifth apart.
+const (
+	fewRuns  = 5
+	manyRuns = 3
+)
 
 // mockJobs measures a thousand and then sixteen thousand, in instances of their own.
 func mockJobs(ctx context.Context, b *bench) error {
-	few, err := b.fewMockJobs(ctx)
+	few, err := b.mockMedian(ctx, 1000, fewRuns)
 	if err != nil {
 		return err
 	}
 	b.paced("mock-jobs-1000", few, 1000, atLeast(mockRate))
-	return b.manyAsFast(ctx, "mock-jobs-16000", max(b.jobs, 16000), few)
+	n := max(b.jobs, 16000)
+	many, err := b.mockMedian(ctx, n, manyRuns)
+	if err == nil {
+		b.paced("mock-jobs-16000", many, n, atLeast(mockMany*few.rate))
+	}
+	return err
 }
 
 func manyMockJobs(ctx context.Context, b *bench) error {
-	few, err := b.fewMockJobs(ctx)
+	few, err := b.mockMedian(ctx, 1000, fewRuns)
 	if err != nil {
 		return err
 	}
-	return b.manyAsFast(ctx, "mock-jobs-100000", manyJobs, few)
+	many, err := b.mockPace(ctx, manyJobs)
+	if err == nil {
+		b.paced("mock-jobs-100000", many, manyJobs, atLeast(mockMany*few.rate))
+	}
+	return err
 }
 
-// fewMockJobs is the median of several runs.
-func (b *bench) fewMockJobs(ctx context.Context) (pace, error) {
+// mockMedian is the median of several runs.
+func (b *bench) mockMedian(ctx context.Context, n, times int) (pace, error) {
 	var runs []pace
-	for range mockRuns {
-		p, err := b.mockPace(ctx, 1000)
+	for range times {
+		p, err := b.mockPace(ctx, n)
 		if err != nil {
 			return pace{}, err
 		}
 		runs = append(runs, p)
 	}
 	slices.SortFunc(runs, func(x, y pace) int { return cmp.Compare(x.rate, y.rate) })
-	return runs[mockRuns/2], nil
-}
-
-// manyAsFast measures many, which are to be as fast as a few.
-func (b *bench) manyAsFast(ctx context.Context, name string, n int, few pace) error {
-	many, err := b.mockPace(ctx, n)
-	if err == nil {
-		b.paced(name, many, n, atLeast(mockMany*few.rate))
-	}
-	return err
+	return runs[times/2], nil
 }
 
 func (b *bench) mockPace(ctx context.Context, n int) (pace, error) {
