@@ -48,7 +48,7 @@ func ageing(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	node = fmt.Sprintf(strings.TrimSuffix(node, "}")+`,"job-manager":{"inactive-num-limit":%d}}`, ageingKept)
+	node = strings.TrimSuffix(node, "}") + fmt.Sprintf(`,"job-manager":{"inactive-num-limit":%d}}`, ageingKept)
 	return b.with(ctx, []string{option, node}, func(s *session) error {
 		before, largest, err := s.age(ctx, state, 1)
 		if err != nil {

@@ -2,8 +2,8 @@
 
 // Package pagecache gives SQLite memory for pages that it keeps.
 //
-// SQLite takes a page's memory for as long as it balances a tree, several times
-// for a job that ends. The allocator below it (modernc.org/memory) returns to the
+// SQLite takes a page's memory for as long as it balances a tree, as it often does
+// for jobs that end. The allocator below it (modernc.org/memory) returns to the
 // system what has just become free, so each time may be two system calls and some
 // page faults, or none, as luck has it: with sixteen thousand jobs it was a tenth
 // of the leader's processor time. Of a reserve of its own, SQLite takes a page by
